@@ -21,6 +21,7 @@ from decontam.rows import (
     parse_line,
     row_texts,
 )
+from decontam.simd import WIDTH
 from decontam.tokens import Bytes, Offsets, arrow_texts, pack
 
 BLOCK = 8 << 20
@@ -115,7 +116,7 @@ def json_batch(block: bytes, path: Path, first_row: int) -> tuple[Batch, int]:
     data = np.frombuffer(block, np.uint8)
     # A text costs at least its key, two pairs of quotes and a colon; a row its newline.
     most_texts = len(data) // 4 + 2
-    out = np.empty(len(data) + 8, np.uint8)
+    out = np.empty(len(data) + 2 * WIDTH, np.uint8)
     offsets, starts, row_bounds, sources = (np.empty(most_texts, np.int64) for _ in range(4))
     rows, bad = walk(data, 0, len(data), out, offsets, row_bounds, starts, sources)
     if bad >= 0:

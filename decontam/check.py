@@ -19,7 +19,7 @@ from decontam.evidence import EVIDENCE, Evidence
 from decontam.findings import Findings, findings
 from decontam.index import Index, Suite, load_or_build
 from decontam.policy import apply_policies
-from decontam.scan import Scanner, Words
+from decontam.scan import BatchWords, Scanner
 
 MADE_OF, MADE_LEAST = 0.5, 20
 
@@ -135,7 +135,7 @@ class Checker:
             found.append(apply_policies(table, self.suites))
         return found, batch.sources()
 
-    def _sentences(self, decided: pl.DataFrame, batch: Batch, words: Words) -> pl.DataFrame:
+    def _sentences(self, decided: pl.DataFrame, batch: Batch, words: BatchWords) -> pl.DataFrame:
         """`decided`, where a copy of few words in mid-sentence is only for review."""
         short = short_copies(decided).to_numpy()
         if not short.any():

@@ -8,6 +8,7 @@ import polars as pl
 from decontam.batches import Batch
 from decontam.index import PARTS, Index
 from decontam.jit import kernel
+from decontam.simd import WIDTH
 from decontam.tokens import (
     BYTE_CLASS,
     CLASS_BITS,
@@ -90,10 +91,10 @@ class Places:
         if asked != self._last:
             if end - start > self._size:
                 self._size = 2 * (end - start)
-                self._scratch = np.empty(3 * self._size + 8, np.uint8)
-                self._origin = np.empty(3 * self._size + 8, np.int32)
-                self._hashes = np.empty(3 * self._size + 8, np.uint64)
-                self._buffer = np.empty((3 * self._size + 8, 2), np.int64)
+                self._scratch = np.empty(3 * self._size + WIDTH, np.uint8)
+                self._origin = np.empty(3 * self._size + WIDTH, np.int32)
+                self._hashes = np.empty(3 * self._size + WIDTH, np.uint64)
+                self._buffer = np.empty((3 * self._size + WIDTH, 2), np.int64)
             count = word_places(
                 read_only(data),
                 start,

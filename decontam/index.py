@@ -25,11 +25,11 @@ import orjson
 from numpy.typing import NDArray
 
 from decontam import background
-from decontam.jit import cache_folder, kernel
+from decontam.jit import cache_folder, inlined, kernel
 from decontam.tokens import pack, tokenise
-from decontam.words import START, mix, operators_of, split_words, trigram, whole
+from decontam.words import START, mix, split_words, trigram, whole
 
-VERSION = 7
+VERSION = 8
 QUESTION, PASSAGE, CHOICES, ANSWER = range(4)
 PARTS = ("question", "passage", "choices", "answer")
 # How many items of a suite make a wording the suite's rather than an item's.
@@ -46,6 +46,7 @@ MOST_SEEDS = 24
 # An answer shorter than this is support for its question, not a leak of its own.
 SOLUTION_WORDS = 20
 LONGEST_STEM = 8
+END_BITS = 1 << 21
 WHOLE = 0xFFFFFF  # the position of the posting that stands for the whole text
 REFERENCE, VALUE = 0xFFFFFF, 48  # a posting's middle bits, and where its weight begins
 NAT = 1 / 16  # the unit of stored weights
@@ -78,7 +79,7 @@ class Index:
     weights: NDArray[np.uint8]  # in sixteenths of a nat
     offsets: NDArray[np.int64]
     totals: NDArray[np.float32]
-    operators: NDArray[np.uint64]  # `words.operators_of`
+    operators: NDArray[np.uint64]  # `words.Words.operators`
     part: NDArray[np.uint8]
     seeds_needed: NDArray[np.float32]  # in the unit of weights
     # items: their references by part (-1 where there is none) and their suite
@@ -97,6 +98,8 @@ class Index:
     slots: NDArray[np.uint64]
     postings: NDArray[np.int64]
     filter: NDArray[np.uint64]
+    # a bit for each `tokens.squash_ends` of a text that is looked for as a whole
+    ends: NDArray[np.uint64]
     # the references' texts, for evidence only: on disk, and read where something matched
     text_bytes: NDArray[np.uint8]
     text_offsets: NDArray[np.int64]
@@ -126,7 +129,7 @@ class Index:
     @classmethod
     def load(cls, folder: Path) -> "Index":
         arrays = {
-            f.name: np.load(folder / f"{f.name}.npy", mmap_mode="r")
+            f.name: np.load(folder / f"{f.name}.npy", mmap_mode="c")
             for f in fields(cls)
             if f.name not in NAMES
         }
@@ -192,25 +195,26 @@ def build(suites: list[Suite]) -> Index:
     part_of = np.array([part for part, _ in texts], np.uint8)
     text_bytes, text_offsets = pack([text for _, text in texts])
     squashed = np.empty(len(texts), np.uint64)
-    tokens, token_offsets = tokenise(text_bytes, text_offsets, squashed)
-    operators = operators_of(tokens, token_offsets, np.empty(len(texts), np.uint64))
-    words, glue, offsets = split_words(tokens, token_offsets)
+    ends = np.zeros(END_BITS // 64, np.uint64)
+    read = split_words(*tokenise(text_bytes, text_offsets, squashed, ends, learn=True))
+    words, offsets = read.words, read.offsets
     weights = word_weights(words, offsets, np.array(group))
     stored = np.maximum(np.round(weights / NAT), 1).astype(np.uint8)
     parts_of = np.array(item_parts, np.int32)
     owners, owner_offsets = owners_of(parts_of, len(texts))
-    keys, askers = with_passages([text for _, text in texts], parts_of)
+    keys, askers = with_passages([text for _, text in texts], parts_of, ends)
     asked = np.flatnonzero((part_of == QUESTION) & (np.diff(offsets) > 0))
     keys = np.concatenate([squashed[asked], keys])
     askers = np.concatenate([asked, askers])
     seeds = choose_seeds(words, weights, offsets, part_of, keys, askers)
     return Index(
         words=words.astype(np.uint32),
-        glue=glue,
+        glue=read.glue,
         weights=stored,
         offsets=offsets,
         totals=sums(stored * np.float32(NAT), offsets),
-        operators=operators,
+        operators=read.operators,
+        ends=ends,
         part=part_of,
         item_parts=parts_of,
         item_suite=np.array(item_suite, np.int16),
@@ -392,7 +396,7 @@ def whole_hashes(words, offsets, out):
 
 
 def with_passages(
-    texts: list[str], item_parts: NDArray[np.int32]
+    texts: list[str], item_parts: NDArray[np.int32], ends: NDArray[np.uint64]
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """The squash of each passage with its question after it, and the question's reference."""
     items = item_parts[item_parts[:, PASSAGE] >= 0]
@@ -403,6 +407,8 @@ def with_passages(
         tokenise(
             *pack([f"{texts[p[PASSAGE]]}\n{texts[p[QUESTION]]}" for p in piece]),
             keys[low : low + 2000],
+            ends,
+            learn=True,
         )
     return keys, items[:, QUESTION].astype(np.int64)
 
@@ -518,12 +524,9 @@ def fill_table(keys, first, counts, slots, bits):
         bits[bit >> np.uint64(6)] |= np.uint64(1) << (bit & np.uint64(63))
 
 
-@kernel
-def look_up(key, slots, filter_bits):
+@inlined
+def look_up(key, slots):
     """(first posting, one past the last) of `key`; (0, 0) where there is none."""
-    bit = (key >> np.uint64(20)) & np.uint64(len(filter_bits) * 64 - 1)
-    if not (filter_bits[bit >> np.uint64(6)] >> (bit & np.uint64(63))) & np.uint64(1):
-        return 0, 0
     mask = np.uint64(len(slots) - 1)
     place = key & mask
     while slots[place] != 0:

@@ -39,17 +39,27 @@ if not config.CACHE_DIR:
     config.CACHE_DIR = str(cache_folder() / "kernels")
 
 
-def kernel(function: Callable) -> Callable:
+def kernel(function: Callable, **options: Any) -> Callable:
     """Compile `function` on its first call, without the GIL, and keep the result on disk.
 
     Nothing may raise for a division by zero (numpy's rules hold), and nothing calls kernels from C:
     what that needs would be compiled too.
     """
-    compiled = njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)(function)
+    options |= {"nogil": True, "cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    compiled = njit(**options)(function)
     resolve = compiled.get_call_template
     compiled.get_call_template = lambda args, kws: resolve(tuple(map(_plain, args)), kws)
     _kernels.append(compiled)
     return compiled
+
+
+def inlined(function: Callable) -> Callable:
+    """A kernel that becomes a part of whoever calls it.
+
+    For what runs once a word: a call counts a reference to each array that it passes, up and down
+    again, which takes longer than hashing a word.
+    """
+    return kernel(function, forceinline=True)
 
 
 def _plain(argument: Any) -> Any:

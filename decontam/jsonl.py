@@ -6,8 +6,9 @@ unescapes them side by side, which is what Arrow's string columns look like.
 
 import numpy as np
 
-from decontam.jit import kernel
+from decontam.jit import inlined, kernel
 from decontam.rows import SKIPPED_KEYS, TEXT_KEYS
+from decontam.simd import WIDTH, copy64, stops64, trailing_zeros
 
 DEEPEST = 256
 QUOTE, BACKSLASH, COLON, COMMA = ord('"'), ord("\\"), ord(":"), ord(",")
@@ -40,18 +41,26 @@ SCALAR[[ord(c) for c in "0123456789+-.eE" + "truefalsn" + " \t\r:"]] = True
 SCALAR[[ord(c) for c in "NaInfinity"]] = True
 
 
+@inlined
+def plain_length(data, i, end):
+    """How many bytes from `i` hold neither a quote nor a backslash, as far as one look reaches."""
+    if i + WIDTH <= end:
+        return trailing_zeros(stops64(data, i))
+    length = 0
+    while i + length < end and data[i + length] != QUOTE and data[i + length] != BACKSLASH:
+        length += 1
+    return length
+
+
 @kernel
 def string_end(data, i, end):
     """The closing quote of the JSON string whose content starts at `i`, or `end`."""
-    i = np.uint64(i)
-    stop = np.uint64(end)
-    step = np.uint64(1)
-    while i < stop:
-        if data[i] == QUOTE:
-            return np.int64(i)
-        if data[i] == BACKSLASH:
-            i += step
-        i += step
+    while i < end:
+        i += plain_length(data, i, end)
+        if i < end and data[i] == QUOTE:
+            return i
+        if i < end and data[i] == BACKSLASH:
+            i += 2
     return end
 
 
@@ -64,42 +73,46 @@ def hex_code(data, i):
 def unescape(data, i, end, out, at):
     """Copy the string whose content starts at `i` unescaped to `out[at:]`.
 
-    Returns (its closing quote or `end`, the index after what was written). A lone surrogate is
+    Returns (its closing quote or `end`, the index after what was written). `out` needs WIDTH bytes
+    more than the string. A lone surrogate is
     written as its three bytes, as Python's "surrogatepass" does.
     """
-    read = np.uint64(i)
-    stop = np.uint64(end)
-    write = np.uint64(at)
-    one = np.uint64(1)
-    while read < stop:
-        byte = data[read]
-        if byte == QUOTE:
-            return np.int64(read), np.int64(write)
-        if byte != BACKSLASH:
-            out[write] = byte
-            read += one
-            write += one
-            continue
-        if read + one >= stop:
+    while i < end:
+        if i + WIDTH <= end:
+            copy64(data, i, out, at)
+            plain = trailing_zeros(stops64(data, i))
+        else:
+            plain = plain_length(data, i, end)
+            for k in range(plain):
+                out[at + k] = data[i + k]
+        i += plain
+        at += plain
+        if i >= end:
             break
-        letter = data[read + one]
+        if data[i] == QUOTE:
+            return i, at
+        if data[i] != BACKSLASH:
+            continue
+        if i + 1 >= end:
+            break
+        letter = data[i + 1]
         if letter != LETTER_U:
-            out[write] = ESCAPED[letter]
-            read += np.uint64(2)
-            write += one
+            out[at] = ESCAPED[letter]
+            i += 2
+            at += 1
             continue
-        if read + np.uint64(6) > stop:
+        if i + 6 > end:
             break
-        code = hex_code(data, read + np.uint64(2))
-        read += np.uint64(6)
-        paired = read + np.uint64(6) <= stop and data[read] == BACKSLASH
-        if 0xD800 <= code < 0xDC00 and paired and data[read + one] == LETTER_U:
-            low = hex_code(data, read + np.uint64(2))
+        code = hex_code(data, i + 2)
+        i += 6
+        paired = i + 6 <= end and data[i] == BACKSLASH
+        if 0xD800 <= code < 0xDC00 and paired and data[i + 1] == LETTER_U:
+            low = hex_code(data, i + 2)
             if 0xDC00 <= low < 0xE000:
                 code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)
-                read += np.uint64(6)
-        write = np.uint64(put_utf8(out, np.int64(write), code))
-    return end, np.int64(write)
+                i += 6
+        at = put_utf8(out, at, code)
+    return end, at
 
 
 @kernel

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from decontam.batches import Batch
 from decontam.decide import EVIDENCE, NEAR, NEEDED, PASSAGE_THERE, QUESTION_EDITED
 from decontam.index import PASSAGE, Index
+from decontam.room import Room
 from decontam.search import (
+    FILTERED,
     LONGEST_ALIGNED,
     MOST_HITS,
     RECENT,
@@ -22,7 +24,7 @@ from decontam.search import (
     trace,
 )
 from decontam.tokens import Offsets, tokenise
-from decontam.words import operators_of, split_words, words_of
+from decontam.words import split_words, words_of
 
 # A question asked by more items than this is looked at for the first of them only.
 MOST_ITEMS = 64
@@ -33,7 +35,7 @@ WIDEST = 4 * LONGEST_ALIGNED
 @cache
 def letters() -> NDArray[np.uint32]:
     """The letters of the alphabet as words: what stands between operators in a formula."""
-    return words_of(list("abcdefghijklmnopqrstuvwxyz"))[0].astype(np.uint32)
+    return words_of(list("abcdefghijklmnopqrstuvwxyz")).words.astype(np.uint32)
 
 
 @cache
@@ -43,11 +45,11 @@ def numerals() -> NDArray[np.uint32]:
         "zero one two three four five six seven eight nine ten eleven twelve twenty thirty forty "
         "fifty hundred thousand million half twice double triple third quarter"
     )
-    return words_of([f"{english} 一二三四五六七八九十百千万两半"])[0].astype(np.uint32)
+    return words_of([f"{english} 一二三四五六七八九十百千万两半"]).words.astype(np.uint32)
 
 
 @dataclass(frozen=True)
-class Words:
+class BatchWords:
     """A batch's words; `text_words` and `row_words` are each text's and each row's bounds."""
 
     words: NDArray[np.uint64]
@@ -63,6 +65,7 @@ class Scanner:
 
     def __init__(self, index: Index) -> None:
         self.index = index
+        self.room = Room()
         longest = int(np.diff(index.offsets).max())
         table = 1 << int(np.ceil(np.log2(8 * longest + 4096)))
         self.hit_key = np.empty(MOST_HITS, np.int64)
@@ -74,6 +77,8 @@ class Scanner:
         self.recent_key = np.zeros(RECENT, np.uint64)
         self.recent_at = np.full(RECENT, -(1 << 40), np.int64)
         self.seen = np.zeros(longest + 1, np.int64)
+        self.places = np.empty(FILTERED, np.int64)
+        self.keys = np.empty(FILTERED, np.uint64)
         self.candidates = np.empty((CANDIDATES + MOST_HITS, 7), np.int64)
         self.segments = np.empty((max(CANDIDATES, longest), 4), np.int64)
         self.asked = np.empty((CANDIDATES, 7), np.int64)
@@ -82,16 +87,18 @@ class Scanner:
         self.table = np.empty(table, np.uint64)
         self.table_at = np.empty(table, np.int32)
         self.match = np.empty(longest + 1, np.int64)
+        self.windows = np.empty(max(table, WIDEST), np.uint32)
+        self.nats = np.empty(longest + 1, np.float32)
 
-    def words(self, batch: Batch) -> "Words":
-        texts = len(batch.offsets) - 1
-        squashed, operators = np.empty(texts, np.uint64), np.empty(texts, np.uint64)
-        tokens, offsets = tokenise(batch.data, batch.offsets, squashed)
-        words, glue, text_words = split_words(tokens, offsets)
-        operators_of(tokens, offsets, operators)
-        return Words(words, glue, text_words, text_words[batch.row_texts], squashed, operators)
+    def words(self, batch: Batch) -> BatchWords:
+        """The batch's words, in this thread's room: good until the next batch's are asked for."""
+        squashed = np.empty(len(batch.offsets) - 1, np.uint64)
+        tokens = tokenise(batch.data, batch.offsets, squashed, self.index.ends, room=self.room)
+        read = split_words(*tokens, self.room)
+        row_words = read.offsets[batch.row_texts]
+        return BatchWords(read.words, read.glue, read.offsets, row_words, squashed, read.operators)
 
-    def scan(self, batch: Batch, of: "Words") -> pl.DataFrame:
+    def scan(self, batch: Batch, of: BatchWords) -> pl.DataFrame:
         """Matches of the batch: one line per row, reference and item, columns as in `MATCH`."""
         index = self.index
         words, text_words = of.words, of.text_words
@@ -115,13 +122,15 @@ class Scanner:
                 self.recent_key,
                 self.recent_at,
                 self.seen,
+                self.places,
+                self.keys,
                 self.candidates,
             )
             found += self._measured(self.candidates, count, of)
         return pl.concat(found) if found else pl.DataFrame(schema=MATCH)
 
     def traced(
-        self, decided: pl.DataFrame, of: Words
+        self, decided: pl.DataFrame, of: BatchWords
     ) -> Iterator[tuple[pl.DataFrame, NDArray[np.int64], NDArray[np.int64]]]:
         """Decided lines with the segments in which they agree and each line's bounds among them."""
         index = self.index
@@ -141,6 +150,8 @@ class Scanner:
                 self.table,
                 self.table_at,
                 self.match,
+                self.windows,
+                self.nats,
                 self.segments,
                 bounds,
             )
@@ -151,7 +162,7 @@ class Scanner:
         self,
         candidates: NDArray[np.int64],
         count: int,
-        of: Words,
+        of: BatchWords,
     ) -> list[pl.DataFrame]:
         index = self.index
         shares = np.empty(count, np.float32)
@@ -177,6 +188,8 @@ class Scanner:
             self.table,
             self.table_at,
             self.match,
+            self.windows,
+            self.nats,
             numbers,
             shares,
         )
@@ -229,7 +242,7 @@ class Scanner:
         candidates: NDArray[np.int64],
         shares: NDArray[np.float32],
         numbers: NDArray[np.int64],
-        batch: Words,
+        batch: BatchWords,
     ) -> pl.DataFrame:
         index, text_words = self.index, batch.text_words
         reference = candidates[:, 0]

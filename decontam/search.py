@@ -10,7 +10,7 @@ are measured by the trigrams that they share with the window, in the same units.
 import numpy as np
 
 from decontam.index import NAT, PASSAGE, REFERENCE, VALUE, WHOLE, look_up
-from decontam.jit import kernel
+from decontam.jit import inlined, kernel
 from decontam.tokens import NUMBER
 from decontam.words import START, mix, trigram
 
@@ -22,8 +22,12 @@ REPEAT = 32
 # Nats that a word of the row costs a match that goes on after it; see `trim`.
 SKIPPED = 0.5
 RECENT = 4096
+# Trigrams that are looked up in the filter before any is looked up in the table.
+FILTERED = 2048
 MOST_HITS = 1 << 14
 MOST_IN_WINDOW = 512
+# A set of words as bits: 64 times so many.
+MARKS = 64
 # A name is at most so many words; so many different gaps of a match are looked at.
 LONGEST_NAME, MOST_GAPS = 6, 64
 # Beside a passage that is there by half, its questions are looked for within so many words.
@@ -52,6 +56,8 @@ def find_candidates(
     recent_key,
     recent_at,
     seen,
+    places,
+    keys,
     out,
 ):
     """Fill `out` (reference, row, first word, last word + 1, word before, words after, whole).
@@ -66,8 +72,8 @@ def find_candidates(
         hits = 0
         for text in range(row_texts[row], row_texts[row + 1]):
             start, end = text_offsets[text], text_offsets[text + 1]
-            if end > start:
-                low, high = look_up(squashed[text], slots, filter_bits)
+            if squashed[text]:
+                low, high = look_up(squashed[text], slots)
                 for p in range(low, high):
                     if postings[p] & WHOLE == WHOLE and found < room:
                         out[found, 0] = postings[p] >> 24 & REFERENCE
@@ -78,35 +84,36 @@ def find_candidates(
                         out[found, 5] = 0
                         out[found, 6] = 1
                         found += 1
-            for i in range(start, end - 2):
-                key = trigram(words[i], words[i + 1], words[i + 2])
-                low, high = look_up(key, slots, filter_bits)
-                if low == high:
-                    continue
-                place = key & np.uint64(RECENT - 1)
-                if recent_key[place] == key and recent_at[place] > i - REPEAT:
-                    continue
-                recent_key[place] = key
-                recent_at[place] = i
-                for p in range(low, high):
-                    if postings[p] & WHOLE != WHOLE:
-                        hit_key[hits] = postings[p]
-                        hit_word[hits] = i
-                        hits += 1
-                        if hits == len(hit_key):
-                            found = group_hits(
-                                hit_key,
-                                hit_word,
-                                hits,
-                                row,
-                                offsets,
-                                seeds_needed,
-                                sums,
-                                seen,
-                                out,
-                                found,
-                            )
-                            hits = 0
+            while start < end - 2:
+                stop = min(start + len(places), end - 2)
+                for n in range(filtered(words, start, stop, filter_bits, places, keys)):
+                    i, key = places[n], keys[n]
+                    low, high = look_up(key, slots)
+                    place = key & np.uint64(RECENT - 1)
+                    if low == high or recent_key[place] == key and recent_at[place] > i - REPEAT:
+                        continue
+                    recent_key[place] = key
+                    recent_at[place] = i
+                    for p in range(low, high):
+                        if postings[p] & WHOLE != WHOLE:
+                            hit_key[hits] = postings[p]
+                            hit_word[hits] = i
+                            hits += 1
+                            if hits == len(hit_key):
+                                found = group_hits(
+                                    hit_key,
+                                    hit_word,
+                                    hits,
+                                    row,
+                                    offsets,
+                                    seeds_needed,
+                                    sums,
+                                    seen,
+                                    out,
+                                    found,
+                                )
+                                hits = 0
+                start = stop
         if hits:
             found = group_hits(
                 hit_key, hit_word, hits, row, offsets, seeds_needed, sums, seen, out, found
@@ -114,6 +121,24 @@ def find_candidates(
         recent_at[:] = -(1 << 40)
         row += 1
     return row, found
+
+
+@inlined
+def filtered(words, start, stop, filter_bits, places, keys):
+    """Where from `start` to `stop` a trigram begins that the filter lets through; returns how many.
+
+    Nothing in this loop waits for memory to decide where it goes on, so many look-ups are under
+    way at once.
+    """
+    mask = np.uint64(len(filter_bits) * 64 - 1)
+    found = np.uint64(0)
+    for i in range(np.uint64(start), np.uint64(stop)):
+        key = trigram(words[i], words[i + np.uint64(1)], words[i + np.uint64(2)])
+        bit = key >> np.uint64(20) & mask
+        places[found] = i
+        keys[found] = key
+        found += filter_bits[bit >> np.uint64(6)] >> (bit & np.uint64(63)) & np.uint64(1)
+    return np.int64(found)
 
 
 @kernel
@@ -186,52 +211,74 @@ def group_hits(hit_key, hit_word, hits, row, offsets, seeds_needed, sums, seen, 
     return found
 
 
+@inlined
+def mark(words, bits):
+    """Set a bit for each word; two words may have the same."""
+    bits[:] = 0
+    for i in range(len(words)):
+        bit = np.uint64(words[i]) >> np.uint64(4) & np.uint64(64 * MARKS - 1)
+        bits[bit >> np.uint64(6)] |= np.uint64(1) << (bit & np.uint64(63))
+
+
+@inlined
+def is_marked(word, bits):
+    bit = np.uint64(word) >> np.uint64(4) & np.uint64(64 * MARKS - 1)
+    return bits[bit >> np.uint64(6)] >> (bit & np.uint64(63)) & np.uint64(1)
+
+
 @kernel
 def align(reference, weights, window, least, scores, kept, match):
     """The heaviest common subsequence of two word sequences.
 
     `match` receives for each word of the reference the word of the window that it is aligned with,
     or -1. Returns the weight aligned, 0 and no match where it must be under `least`. `scores` is
-    scratch of (reference + 1) x (window + 1).
+    scratch of (reference + 1) x (window + 1), `kept` of the window's length.
     """
-    length = len(reference)
-    for i in range(length):
-        match[i] = -1
-    columns = 0
-    for k in range(len(window)):
-        found = False
-        for i in range(length):
-            if reference[i] == window[k]:
-                match[i] = 0
-                found = True
-        if found:
-            kept[columns] = k
-            columns += 1
+    match[: len(reference)] = -1
+    bits = np.empty(MARKS, np.uint64)
+    mark(window, bits)
     # Words that are nowhere in the window cannot be aligned, in whatever order.
     most = np.float32(0.0)
-    for i in range(length):
-        if match[i] == 0:
+    for i in range(len(reference)):
+        if is_marked(reference[i], bits):
             most += weights[i]
-            match[i] = -1
     if most < least:
         return np.float32(0.0)
+    mark(reference, bits)
+    columns = 0
+    for k in range(len(window)):
+        kept[columns] = k
+        columns += is_marked(window[k], bits)
     for k in range(columns + 1):
         scores[0, k] = 0.0
-    for i in range(length):
+    # What is aligned of the reference so far, and what might be of the rest.
+    left = np.float32(0.0)
+    for i in range(len(reference)):
+        left += weights[i]
+    for i in range(len(reference)):
+        before = corner = np.float32(0.0)
         scores[i + 1, 0] = 0.0
         for k in range(columns):
-            best = max(scores[i, k + 1], scores[i + 1, k])
+            above = scores[i, k + 1]
+            best = max(above, before)
             if reference[i] == window[kept[k]]:
-                best = max(best, scores[i, k] + weights[i])
+                best = max(best, corner + weights[i])
             scores[i + 1, k + 1] = best
+            before, corner = best, above
+        left -= weights[i]
+        if before + left < least - np.float32(NAT):
+            return np.float32(0.0)
+    total = scores[len(reference), columns]
+    if total < least:
+        return np.float32(0.0)
     k = columns
-    for i in range(length - 1, -1, -1):
+    for i in range(len(reference) - 1, -1, -1):
         while k > 0 and scores[i + 1, k] == scores[i + 1, k - 1]:
             k -= 1
         if k > 0 and scores[i + 1, k] != scores[i, k]:
             match[i] = kept[k - 1]
             k -= 1
-    return scores[length, columns]
+    return total
 
 
 @kernel
@@ -460,6 +507,21 @@ def changes(reference, reference_glue, window, window_glue, match, letters, nume
     return replaced, numbers, operators
 
 
+@inlined
+def narrowed(words, low, high, windows):
+    """The low halves of the words from `low` to `high`, as references hold theirs."""
+    for i in range(high - low):
+        windows[i] = words[low + i]
+    return windows[: high - low]
+
+
+@inlined
+def in_nats(weights, start, end, nats):
+    for i in range(end - start):
+        nats[i] = weights[start + i] * np.float32(NAT)
+    return nats[: end - start]
+
+
 @kernel
 def measure(
     candidates,
@@ -482,6 +544,8 @@ def measure(
     table,
     table_at,
     match,
+    windows,
+    ref_nats,
     numbers,
     shares,
 ):
@@ -515,8 +579,8 @@ def measure(
         widest = scores.shape[1] - 1 if length <= LONGEST_ALIGNED else len(table) // 2
         high = min(high, low + widest)
         here = ref_words[start:end]
-        window = words[low:high].astype(np.uint32)
-        nats = weights[start:end] * np.float32(NAT)
+        window = narrowed(words, low, high, windows)
+        nats = in_nats(weights, start, end, ref_nats)
         least = least_share[reference] * totals[reference]
         if length > LONGEST_ALIGNED:
             cover(here, nats, window, table, table_at, match)
@@ -596,6 +660,8 @@ def trace(
     table,
     table_at,
     match,
+    windows,
+    ref_nats,
     segments,
     bounds,
 ):
@@ -614,8 +680,8 @@ def trace(
             return c
         low = lines[c, 1]
         here = ref_words[start:end]
-        window = words[low : lines[c, 2]].astype(np.uint32)
-        nats = weights[start:end] * np.float32(NAT)
+        window = narrowed(words, low, lines[c, 2], windows)
+        nats = in_nats(weights, start, end, ref_nats)
         if length <= LONGEST_ALIGNED:
             align(here, nats, window, np.float32(0.0), scores, kept, match)
         else:

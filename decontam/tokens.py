@@ -28,7 +28,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from decontam.jit import cache_folder, kernel
+from decontam.jit import cache_folder, inlined, kernel
+from decontam.room import Room
+from decontam.simd import WIDTH, beyond_ascii64, classes64, copy64, load8, trailing_zeros
 
 Bytes = NDArray[np.uint8]
 Offsets = NDArray[np.int64]
@@ -125,8 +127,14 @@ LOWER[ord("A") : ord("Z") + 1] += 32
 SEED = np.uint64(0x243F6A8885A308D3)
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
 FINISH = np.uint64(0xD6E8FEB86659FD93)
-HYPHEN, POINT = ord("-"), ord(".")
-ONE = np.uint64(1)
+HYPHEN, POINT, NINE = ord("-"), ord("."), ord("9")
+ONE, ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
+EVERY_HIGH = np.uint64(0x8080808080808080)
+# Whether a comma belongs to a number takes four more bytes to tell: a word or number that ends later
+# in a window is not decided there.
+DECIDED = WIDTH - 5
+# So many letters or digits at each end of a text tell whether it may be one that is looked for.
+ENDS = 8
 
 
 @kernel
@@ -141,13 +149,20 @@ def is_ascii(data, start, end):
 def fold(data, start, end, packed, lengths, out, origin):
     """Fold UTF-8 `data[start:end]` into `out`; returns the bytes written.
 
-    `out` needs three bytes for each byte of the text. `origin`, when not empty, receives for each
-    byte written the index of the character (not byte) that it came from.
+    `out` needs three bytes for each byte of the text, and WIDTH more. `origin`, when not empty,
+    receives for each byte written the index of the character (not byte) that it came from.
     """
     written = 0
     character = 0
     i = start
     while i < end:
+        if len(origin) == 0 and i + WIDTH <= end:
+            copy64(data, i, out, written)
+            plain = trailing_zeros(beyond_ascii64(data, i))
+            i += plain
+            written += plain
+            if plain == WIDTH:
+                continue
         first = np.int64(data[i])
         if first < 128:
             out[written] = data[i]
@@ -208,81 +223,220 @@ def joins_digits(data, i, end, classes):
     return group == 3
 
 
-@kernel
+@inlined
+def hash_operator(byte):
+    return finish((SEED ^ np.uint64(byte)) * SPREAD, OPERATOR)
+
+
+@inlined
 def finish(state, kind):
-    return ((state ^ (state >> np.uint64(32))) * FINISH) & ~CLASS_BITS | np.uint64(kind)
+    state = (state ^ (state >> np.uint64(32))) * FINISH
+    return (state ^ (state >> np.uint64(32))) & ~CLASS_BITS | np.uint64(kind)
+
+
+@inlined
+def absorb(state, eight):
+    """A hash's state after eight more bytes."""
+    state = (state ^ eight) * SPREAD
+    return state ^ (state >> np.uint64(32))
+
+
+@inlined
+def hash_run(data, start, length, kind):
+    """The hash of letters or digits without anything between them; reads up to 8 bytes more."""
+    state = SEED
+    while length > 8:
+        state = absorb(state, lower8(load8(data, start)))
+        start += 8
+        length -= 8
+    last = lower8(load8(data, start)) & (ALL >> np.uint64(64 - 8 * length))
+    return finish(absorb(state, last), kind)
+
+
+@inlined
+def lower8(eight):
+    """Eight letters or digits in lower case: bit 5 is set in each byte of ASCII."""
+    return eight | (~eight & EVERY_HIGH) >> np.uint64(2)
 
 
 @kernel
+def hash_bytes(data, start, end, classes, lower, kind):
+    """As `hash_run`, byte by byte, passing over what stands between the letters or digits."""
+    state = SEED
+    eight = np.uint64(0)
+    filled = np.uint64(0)
+    for i in range(start, end):
+        if classes[data[i]] in (LETTER_BYTE, DIGIT_BYTE):
+            eight |= np.uint64(lower[data[i]]) << filled
+            filled += np.uint64(8)
+            if filled == 64:
+                state = absorb(state, eight)
+                eight = filled = np.uint64(0)
+    if filled:
+        state = absorb(state, eight)
+    return finish(state, kind)
+
+
+@kernel
+def run_end(data, start, end, classes):
+    """Where the word or number that starts at `start` ends."""
+    of = classes[data[start]]
+    i = start + 1
+    while i < end:
+        inside = classes[data[i]]
+        if inside != of:
+            if of == LETTER_BYTE:
+                if inside != APOSTROPHE_BYTE or i + 1 >= end or classes[data[i + 1]] != of:
+                    break
+            elif inside != POINT_BYTE or not joins_digits(data, i, end, classes):
+                break
+        i += 1
+    return i
+
+
+@inlined
+def run_class(byte, length):
+    """NUMBER for digits; CHARACTER for one character of three bytes or more by itself, as `fold`
+    leaves these; else WORD."""
+    if byte < 0xE0:
+        return NUMBER if byte <= NINE else WORD
+    return CHARACTER if length == (3 if byte < 0xF0 else 4) else WORD
+
+
+@inlined
+def runs64(data, i, inside):
+    """Tokens among 64 bytes, of which `inside` belong to the text, as bits: (where each starts,
+    where each has its last byte, which of them are operators, bytes inside a token to pass over).
+    """
+    letters, digits, operators, apostrophes, points, commas = classes64(data, i)
+    if inside < WIDTH:
+        text = (ONE << np.uint64(inside)) - ONE
+        letters, digits, operators = letters & text, digits & text, operators & text
+    # Between two letters an apostrophe is part of the word, between digits a point of the number.
+    thousand = digits >> np.uint64(2) & digits >> np.uint64(3) & ~(digits >> np.uint64(4))
+    words = letters | apostrophes & letters << ONE & letters >> ONE
+    numbers = digits | digits << ONE & digits >> ONE & (points | commas & thousand)
+    starts = words & ~(words << ONE) | numbers & ~(numbers << ONE) | operators
+    lasts = words & ~(words >> ONE) | numbers & ~(numbers >> ONE) | operators
+    return starts, lasts, operators, (words | numbers) & ~(letters | digits)
+
+
+@inlined
 def tokenise_folded(data, start, end, classes, lower, out, at, spans):
     """Tokens of folded text into `out[at:]`; returns the index after the last.
 
     `spans`, when not empty, receives each token's byte span: shape (tokens, 2), from row 0.
-    One loop, with unsigned indices: as three functions with signed ones it took twice as long.
     """
-    base = at
-    want_spans = len(spans) > 0
-    i = np.uint64(start)
-    stop = np.uint64(end)
-    while i < stop:
-        of = classes[data[i]]
-        opened = i
-        if of == LETTER_BYTE:
-            state = SEED
-            while i < stop:
-                inside = classes[data[i]]
-                if inside == LETTER_BYTE:
-                    state = (state ^ np.uint64(lower[data[i]])) * SPREAD
-                elif (
-                    inside != APOSTROPHE_BYTE
-                    or i + ONE >= stop
-                    or classes[data[i + ONE]] != LETTER_BYTE
-                ):
-                    break
-                i += ONE
-            width = np.uint64(3 if data[opened] < 0xF0 else 4)
-            alone = data[opened] >= 0xE0 and i - opened == width
-            out[at] = finish(state, CHARACTER if alone else WORD)
-        elif of == DIGIT_BYTE:
-            state = SEED
-            while i < stop:
-                inside = classes[data[i]]
-                if inside == DIGIT_BYTE:
-                    state = (state ^ np.uint64(data[i])) * SPREAD
-                elif inside != POINT_BYTE or not joins_digits(data, np.int64(i), end, classes):
-                    break
-                i += ONE
-            out[at] = finish(state, NUMBER)
+    base = at if len(spans) else -1
+    i = start
+    while i < end:
+        if i + WIDTH + 8 <= len(data):
+            i, at = tokens_of_window(data, i, start, end, classes, lower, out, at, spans, base)
         else:
-            i += ONE
-            if of != OPERATOR_BYTE:
-                continue
-            if data[opened] == HYPHEN and not is_operator_hyphen(
-                data, np.int64(opened), start, end, classes
-            ):
-                continue
-            out[at] = finish((SEED ^ np.uint64(data[opened])) * SPREAD, OPERATOR)
-        if want_spans:
-            spans[at - base, 0] = opened
-            spans[at - base, 1] = i
-        at += 1
+            i, at = token_at(data, i, start, end, classes, lower, out, at, spans, base)
     return at
+
+
+@inlined
+def tokens_of_window(data, i, start, end, classes, lower, out, at, spans, base):
+    """The tokens of the 64 bytes from `i`; returns where the next window starts, and `at`.
+
+    A word or number that may go on beyond the window starts the next one; one that fills it is
+    read byte by byte.
+    """
+    starts, lasts, operators, between = runs64(data, i, end - i)
+    decided = DECIDED if end - i > WIDTH else WIDTH
+    while starts:
+        place, length = trailing_zeros(starts), trailing_zeros(lasts) + 1 - trailing_zeros(starts)
+        first = i + place
+        if place + length > decided:
+            if place:
+                return first, at
+            return token_at(data, first, start, end, classes, lower, out, at, spans, base)
+        lowest = starts & (~starts + ONE)
+        starts ^= lowest
+        lasts &= lasts - ONE
+        if operators & lowest:
+            hyphen = data[first] == HYPHEN
+            if hyphen and not is_operator_hyphen(data, first, start, end, classes):
+                continue
+            token = hash_operator(data[first])
+        elif between >> np.uint64(place) << np.uint64(WIDTH - length):
+            kind = run_class(data[first], length)
+            token = hash_bytes(data, first, first + length, classes, lower, kind)
+        else:
+            token = hash_run(data, first, length, run_class(data[first], length))
+        put(out, spans, at, base, token, first, first + length)
+        at += 1
+    return min(i + WIDTH, end), at
+
+
+@kernel
+def token_at(data, i, start, end, classes, lower, out, at, spans, base):
+    """The token at `i`, if there is one, byte by byte; returns where to go on, and `at`."""
+    of = classes[data[i]]
+    stop = i + 1
+    if of == LETTER_BYTE or of == DIGIT_BYTE:
+        stop = run_end(data, i, end, classes)
+        kind = run_class(data[i], stop - i)
+        token = hash_bytes(data, i, stop, classes, lower, kind)
+    elif of == OPERATOR_BYTE and (
+        data[i] != HYPHEN or is_operator_hyphen(data, i, start, end, classes)
+    ):
+        token = hash_operator(data[i])
+    else:
+        return stop, at
+    put(out, spans, at, base, token, i, stop)
+    return stop, at + 1
+
+
+@inlined
+def put(out, spans, at, base, token, first, stop):
+    out[np.uint64(at)] = token
+    if base >= 0:
+        spans[at - base, 0] = first
+        spans[at - base, 1] = stop
 
 
 @kernel
 def squash(data, start, end, classes, lower):
     """A hash of a folded text's letters and digits alone, whatever stands between them."""
+    return hash_bytes(data, start, end, classes, lower, WORD)
+
+
+@kernel
+def squash_ends(data, start, end, classes, lower):
+    """A hash of the first and the last ENDS of a folded text's letters and digits."""
     state = SEED
-    for i in range(np.uint64(start), np.uint64(end)):
-        of = classes[data[i]]
-        if of in (LETTER_BYTE, DIGIT_BYTE):
+    i, left = start, ENDS
+    while i < end and left > 0:
+        if classes[data[i]] in (LETTER_BYTE, DIGIT_BYTE):
             state = (state ^ np.uint64(lower[data[i]])) * SPREAD
-    return finish(state, WORD)
+            left -= 1
+        i += 1
+    i, left = end - 1, ENDS
+    while i >= start and left > 0:
+        if classes[data[i]] in (LETTER_BYTE, DIGIT_BYTE):
+            state = (state ^ np.uint64(lower[data[i]])) * SPREAD
+            left -= 1
+        i -= 1
+    return state ^ (state >> np.uint64(32))
 
 
 @kernel
 def tokenise_batch(
-    data, offsets, packed, lengths, classes, lower, scratch, out, token_offsets, squashed
+    data,
+    offsets,
+    packed,
+    lengths,
+    classes,
+    lower,
+    scratch,
+    out,
+    token_offsets,
+    squashed,
+    ends,
+    learn,
 ):
     none = np.empty(0, np.int32)
     no_spans = np.empty((0, 2), np.int64)
@@ -298,26 +452,39 @@ def tokenise_batch(
         at = tokenise_folded(folded, start, end, classes, lower, out, at, no_spans)
         token_offsets[text + 1] = at
         if len(squashed):
-            squashed[text] = squash(folded, start, end, classes, lower)
+            bit = squash_ends(folded, start, end, classes, lower) & np.uint64(64 * len(ends) - 1)
+            place, mark = bit >> np.uint64(6), ONE << (bit & np.uint64(63))
+            if learn:
+                ends[place] |= mark
+            squashed[text] = 0
+            if ends[place] & mark:
+                squashed[text] = squash(folded, start, end, classes, lower)
     return at
 
 
 def tokenise(
-    data: Bytes, offsets: Offsets, squashed: Hashes | None = None
+    data: Bytes,
+    offsets: Offsets,
+    squashed: Hashes | None = None,
+    ends: Hashes | None = None,
+    learn: bool = False,
+    room: Room | None = None,
 ) -> tuple[Hashes, Offsets]:
     """Tokens of a batch of texts.
 
     `data`: UTF-8 bytes (uint8) of all texts; `offsets`: n + 1 positions in it (int64), text i being
     `data[offsets[i]:offsets[i + 1]]`. Returns all tokens' hashes (uint64) in order and n + 1
     positions in them (int64). Takes up to 12 bytes of working memory for each byte of text.
-    `squashed`, where given, receives each text's `squash`.
+    `squashed`, where given, receives each text's `squash`, or 0 where `ends`, a set of bits, does
+    not hold that of its `squash_ends`; `learn` sets the bits instead. The hashes lie in `room`.
     """
     longest = int(np.diff(offsets).max(initial=0))
     size = int(offsets[-1] - offsets[0]) if len(offsets) else 0
     # No character is more tokens for its bytes than `½`: two bytes, and three tokens.
-    hashes = np.empty(size + size // 2 + 1, np.uint64)
+    hashes = (room or Room()).array("hashes", size + size // 2 + 1, np.uint64)
     token_offsets = np.empty(max(len(offsets), 1), np.int64)
-    scratch = np.empty(3 * longest + 8, np.uint8)
+    scratch = np.empty(3 * longest + 2 * WIDTH, np.uint8)
+    nothing = np.empty(0, np.uint64)
     count = tokenise_batch(
         read_only(data),
         offsets,
@@ -328,7 +495,9 @@ def tokenise(
         scratch,
         hashes,
         token_offsets,
-        np.empty(0, np.uint64) if squashed is None else squashed,
+        nothing if squashed is None else squashed,
+        nothing if ends is None else ends,
+        learn,
     )
     return hashes[:count], token_offsets
 
@@ -364,8 +533,8 @@ def spans(text: str) -> tuple[Hashes, NDArray[np.int64]]:
     """Tokens of one text with their character spans, shape (tokens, 2), end exclusive."""
     data, offsets = pack([text])
     size = int(offsets[-1])
-    scratch = np.empty(3 * size + 8, np.uint8)
-    origin = np.zeros(3 * size + 8, np.int32)
+    scratch = np.empty(3 * size + WIDTH, np.uint8)
+    origin = np.zeros(3 * size + WIDTH, np.int32)
     written = fold(data, 0, size, FOLDED, FOLDED_LENGTH, scratch, origin)
     hashes = np.empty(written + 1, np.uint64)
     places = np.zeros((written + 1, 2), np.int64)

@@ -5,10 +5,13 @@ lost its punctuation still agrees; the operators before each word are kept as on
 that a copy whose operators *differ* is seen to be another problem.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from decontam.jit import kernel
+from decontam.jit import inlined, kernel
+from decontam.room import Room
 from decontam.tokens import CLASS_BITS, OPERATOR, Hashes, Offsets, pack, tokenise
 
 Glue = NDArray[np.uint8]
@@ -20,14 +23,14 @@ THIRD = np.uint64(0x94D049BB133111EB)
 START = np.uint64(0x5851F42D4C957F2D)
 
 
-@kernel
+@inlined
 def mix(left, right):
     """An order-sensitive hash of two hashes."""
     state = (left ^ (left >> np.uint64(29))) * FIRST + right
     return (state ^ (state >> np.uint64(32))) * SECOND
 
 
-@kernel
+@inlined
 def trigram(first, second, third):
     state = mix(mix(first, second), third)
     return state ^ (state >> np.uint64(31))
@@ -43,46 +46,51 @@ def whole(words, start, end):
 
 
 @kernel
-def operators_of(hashes, offsets, out):
-    """For each text, a hash of its operators in order; 0 where it has none."""
-    for text in range(len(offsets) - 1):
-        state = np.uint64(0)
-        for i in range(offsets[text], offsets[text + 1]):
-            if hashes[i] & CLASS_BITS == np.uint64(OPERATOR):
-                state = mix(state, hashes[i])
-        out[text] = state
-    return out
-
-
-@kernel
-def split_operators(hashes, offsets, words, glue, word_offsets):
-    """Write words and glue; glue 0: no operator between this word and the one before."""
+def split_operators(hashes, offsets, glue, operators, word_offsets):
+    """Move the words to the front of `hashes`, beside them the operators' codes; see `split_words`."""
     at = 0
     word_offsets[0] = 0
     for text in range(len(offsets) - 1):
         pending = np.uint64(0)
-        for i in range(offsets[text], offsets[text + 1]):
+        state = np.uint64(0)
+        for i in range(np.uint64(offsets[text]), np.uint64(offsets[text + 1])):
             token = hashes[i]
             if token & CLASS_BITS == np.uint64(OPERATOR):
                 pending = pending * np.uint64(31) + (token >> np.uint64(40))
+                state = mix(state, token)
             else:
-                words[at] = token
+                hashes[np.uint64(at)] = token
                 code = pending & np.uint64(255)
-                glue[at] = code if code or not pending else np.uint64(1)
+                glue[np.uint64(at)] = code if code or not pending else np.uint64(1)
                 pending = np.uint64(0)
                 at += 1
+        operators[text] = state
         word_offsets[text + 1] = at
     return at
 
 
-def split_words(hashes: Hashes, offsets: Offsets) -> tuple[Hashes, Glue, Offsets]:
-    """Words (uint64), the code of the operators before each (uint8), and n + 1 offsets."""
-    words = np.empty_like(hashes)
-    glue = np.empty(len(hashes), np.uint8)
+@dataclass(frozen=True)
+class Words:
+    """A batch's words: text t has `words[offsets[t]:offsets[t + 1]]`.
+
+    `glue`: the code of the operators between a word and the one before, 0 where there is none.
+    `operators`: for each text a hash of its operators in order; 0 where it has none.
+    """
+
+    words: Hashes
+    glue: Glue
+    offsets: Offsets
+    operators: Hashes
+
+
+def split_words(hashes: Hashes, offsets: Offsets, room: Room | None = None) -> Words:
+    """The words among a batch's tokens; they take the tokens' place in `hashes`."""
+    glue = (room or Room()).array("glue", len(hashes), np.uint8)
+    operators = np.empty(max(len(offsets) - 1, 0), np.uint64)
     word_offsets = np.empty_like(offsets)
-    count = split_operators(hashes, offsets, words, glue, word_offsets)
-    return words[:count], glue[:count], word_offsets
+    count = split_operators(hashes, offsets, glue, operators, word_offsets)
+    return Words(hashes[:count], glue[:count], word_offsets, operators)
 
 
-def words_of(texts: list[str]) -> tuple[Hashes, Glue, Offsets]:
+def words_of(texts: list[str]) -> Words:
     return split_words(*tokenise(*pack(texts)))

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from decontam.jsonl import walk
 from decontam.rows import SKIPPED_KEYS, TEXT_KEYS, row_texts
+from decontam.simd import WIDTH
 
 
 def walked(lines: bytes) -> tuple[list[list[str]], int]:
     data = np.frombuffer(lines, np.uint8)
     size = len(data)
-    out = np.empty(size + 8, np.uint8)
+    out = np.empty(size + 2 * WIDTH, np.uint8)
     offsets, row_texts_, starts, sources = (np.empty(size + 2, np.int64) for _ in range(4))
     rows, bad = walk(data, 0, size, out, offsets, row_texts_, starts, sources)
     texts = [

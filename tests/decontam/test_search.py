@@ -13,9 +13,9 @@ from decontam.search import SKIPPED, align, changes, cover, held, renamed, trim
 from decontam.words import words_of
 
 NAMES = "alpha beta gamma delta 7 8 9 x y".split()  # noqa: SIM905
-WORD = dict(zip(NAMES, words_of([" ".join(NAMES)])[0].astype(np.uint32), strict=True))
-LETTERS = words_of(["x", "y"])[0].astype(np.uint32)
-NUMERALS = words_of(["two three"])[0].astype(np.uint32)
+WORD = dict(zip(NAMES, words_of([" ".join(NAMES)]).words.astype(np.uint32), strict=True))
+LETTERS = words_of(["x", "y"]).words.astype(np.uint32)
+NUMERALS = words_of(["two three"]).words.astype(np.uint32)
 TEXT = st.lists(st.sampled_from(NAMES), min_size=1, max_size=12)
 NATS = st.lists(st.integers(1, 16), min_size=12, max_size=12)
 
@@ -139,10 +139,10 @@ def test_numbers_count_as_replaced_only_by_numbers() -> None:
 
 def test_operators_count_between_symbols_that_stayed() -> None:
     def operators(a: str, b: str) -> int:
-        (ours, our_glue, _), (theirs, their_glue, _) = words_of([a]), words_of([b])
-        match = np.arange(len(ours))
-        ours, theirs = ours.astype(np.uint32), theirs.astype(np.uint32)
-        return changes(ours, our_glue, theirs, their_glue, match, LETTERS, NUMERALS)[2]
+        here, there = words_of([a]), words_of([b])
+        match = np.arange(len(here.words))
+        ours, theirs = here.words.astype(np.uint32), there.words.astype(np.uint32)
+        return changes(ours, here.glue, theirs, there.glue, match, LETTERS, NUMERALS)[2]
 
     assert operators("x^4 + x^2", "x^4 - x^2") == 1
     assert operators("x^4 + x^2", "x 4 x 2") == 0
@@ -150,8 +150,8 @@ def test_operators_count_between_symbols_that_stayed() -> None:
 
 
 @kernel
-def ask(key, slots, bits):
-    return look_up(key, slots, bits)
+def ask(key, slots):
+    return look_up(key, slots)
 
 
 @settings(max_examples=60, deadline=None)
@@ -165,7 +165,7 @@ def test_the_table_holds_what_a_dict_would(pairs: list[tuple[int, int]]) -> None
     for key, posting in pairs:
         expected.setdefault(key, []).append(posting)
     for key in [*expected, 1, 2**63]:
-        low, high = ask(np.uint64(key), table["slots"], table["filter"])
+        low, high = ask(np.uint64(key), table["slots"])
         assert table["postings"][low:high].tolist() == sorted(expected.get(key, []))
 
 
