@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from decontam.jsonl import source_keys, walk
+from decontam.room import Room
 from decontam.rows import (
     SKIPPED_KEYS,
     TEXT_KEYS,
@@ -65,8 +67,12 @@ class Batch:
         place = f"{self.file}:{self.first_row + r}"
         return (
             place if given is None else str(given),
-            Path(self.file).stem if source is None else str(source),
+            self.stem if source is None else str(source),
         )
+
+    @cached_property
+    def stem(self) -> str:
+        return Path(self.file).stem
 
     def texts(self, r: int) -> list[Text]:
         if r not in self._texts:
@@ -90,35 +96,29 @@ def read_batches(paths: list[Path]) -> Iterator[Batch]:
 
 
 def json_batches(path: Path) -> Iterator[Batch]:
-    number = 0
+    number, room = 0, Room()
     with open_bytes(path) as lines:
-        for block in whole_lines(lines):
-            batch, rows = json_batch(block, path, number)
+        while block := lines.read(BLOCK):
+            batch, rows = json_batch(block + rest_of_line(lines), path, number, room)
             yield batch
             number += rows
 
 
-def whole_lines(lines: IO[bytes]) -> Iterator[bytes]:
-    """Blocks of about BLOCK bytes that end where a line ends; a longer line is one block."""
-    rest = b""
-    while block := lines.read(BLOCK):
-        cut = block.rfind(b"\n") + 1
-        if cut:
-            yield rest + block[:cut]
-            rest = block[cut:]
-        else:
-            rest += block
-    if rest:
-        yield rest + b"\n"
+def rest_of_line(lines: IO[bytes]) -> bytes:
+    """What is left of the line that a block ended in, and a newline where the file has none."""
+    rest = lines.readline()
+    return rest if rest.endswith(b"\n") else rest + b"\n"
 
 
-def json_batch(block: bytes, path: Path, first_row: int) -> tuple[Batch, int]:
+def json_batch(block: bytes, path: Path, first_row: int, room: Room) -> tuple[Batch, int]:
     data = np.frombuffer(block, np.uint8)
     # A text costs at least its key, two pairs of quotes and a colon; a row its newline.
     most_texts = len(data) // 4 + 2
     out = np.empty(len(data) + 2 * WIDTH, np.uint8)
-    offsets, starts, row_bounds, sources = (np.empty(most_texts, np.int64) for _ in range(4))
-    rows, bad = walk(data, 0, len(data), out, offsets, row_bounds, starts, sources)
+    offsets, starts, row_texts, sources = (
+        room.array(name, most_texts, np.int64) for name in ("texts", "starts", "rows", "sources")
+    )
+    rows, bad = walk(data, 0, len(data), out, offsets, row_texts, starts, sources)
     if bad >= 0:
         line = block[starts[bad] :].split(b"\n", 1)[0]
         parse_line(line, f"{path}:{first_row + bad + 1}")
@@ -144,10 +144,11 @@ def json_batch(block: bytes, path: Path, first_row: int) -> tuple[Batch, int]:
             counts[source_at(place)] += number
         return +counts
 
-    row_texts = row_bounds[: rows + 1]
+    # The room is the next batch's; what this one keeps is copied.
+    row_texts, starts, sources = (kept[: rows + 1].copy() for kept in (row_texts, starts, sources))
     batch = Batch(
         out,
-        offsets[: row_texts[-1] + 1],
+        offsets[: row_texts[-1] + 1].copy(),
         row_texts,
         parsed,
         count_sources,

@@ -19,6 +19,7 @@ from decontam.evidence import EVIDENCE, Evidence
 from decontam.findings import Findings, findings
 from decontam.index import Index, Suite, load_or_build
 from decontam.policy import apply_policies
+from decontam.rows import InputError
 from decontam.scan import BatchWords, Scanner
 
 MADE_OF, MADE_LEAST = 0.5, 20
@@ -35,6 +36,7 @@ def check(
     policy: Mapping[str, Any] | None = None,
     cache: Path | None = None,
     threads: int | None = None,
+    paraphrases: bool = False,
 ) -> Findings:
     """Which rows give away which eval items.
 
@@ -43,6 +45,7 @@ def check(
     Suite objects, or (name, tier, items, policy) with items as dicts of id, prompt, answer?,
     choices?, passage?. `policy` maps a suite's name to the policy that replaces its own.
     `cache`: the folder of indices, the user's by default. `threads`: default, one for each core.
+    `paraphrases`: the second tier too (`decontam.semantic`), for the rows that the first keeps.
 
     The result does not depend on the order of rows or the number of threads, and a row's verdict
     not on the other rows, but for one case: where a source holds half of a suite's items, phrases
@@ -56,12 +59,19 @@ def check(
     if method == "tulu3":
         from decontam.tulu3 import check_tulu3
 
+        if paraphrases:
+            raise InputError("paraphrases are no part of the published rule; leave out one of both")
         return check_tulu3(paths, protected)
     checker = Checker(load_or_build(protected, cache), protected)
     threads = threads or len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(1) as aside:
         hashes = aside.submit(lambda: [sha256(path) for path in paths])
         found = checker.run(read_batches(paths), threads)
+        if paraphrases:
+            from decontam.semantic import with_paraphrases
+
+            batches = read_batches(paths)
+            found = with_paraphrases(found, checker.index, protected, batches, cache)
         found.report["inputs"] = [
             {"file": path.name, "sha256": digest}
             for path, digest in zip(paths, hashes.result(), strict=True)
@@ -130,22 +140,22 @@ class Checker:
         decided = self._sentences(decided, batch, words)
         found = []
         for lines, segments, bounds in scanner.traced(decided, words):
-            rows = self._local.evidence.rows(lines, batch, words.text_words, segments, bounds)
-            table = pl.DataFrame(rows, schema=EVIDENCE)
+            table = self._local.evidence.table(lines, batch, words.text_words, segments, bounds)
             found.append(apply_policies(table, self.suites))
         return found, batch.sources()
 
     def _sentences(self, decided: pl.DataFrame, batch: Batch, words: BatchWords) -> pl.DataFrame:
         """`decided`, where a copy of few words in mid-sentence is only for review."""
-        short = short_copies(decided).to_numpy()
-        if not short.any():
+        short = short_copies(decided).arg_true()
+        if not len(short):
             return decided
         evidence: Evidence = self._local.evidence
-        decision, rule = decided["decision"].to_list(), decided["rule"].to_list()
-        for place in short.nonzero()[0].tolist():
-            if not evidence.stands_alone(batch, words.text_words, decided.row(place, named=True)):
-                decision[place], rule[place] = "review", "words in passing"
-        return decided.with_columns(pl.Series("decision", decision), pl.Series("rule", rule))
+        alone = evidence.stand_alone(decided[short], batch, words.text_words)
+        passing = short.filter(~pl.Series(alone))
+        return decided.with_columns(
+            decided["decision"].scatter(passing, "review"),
+            decided["rule"].scatter(passing, "words in passing"),
+        )
 
 
 def drop_what_a_suite_made(evidence: pl.DataFrame, suites: list[dict[str, Any]]) -> pl.DataFrame:

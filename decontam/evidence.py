@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from decontam.batches import Batch
-from decontam.index import PARTS, Index
+from decontam.index import NAT, PARTS, Index
 from decontam.jit import kernel
+from decontam.room import Room
 from decontam.simd import WIDTH
 from decontam.tokens import (
     BYTE_CLASS,
@@ -57,6 +59,10 @@ EVIDENCE = pl.Schema(
 ITEM_CHARACTERS = 4000
 AROUND = 300
 ROW_CHARACTERS = 6000
+FOLDING = (FOLDED, FOLDED_LENGTH, BYTE_CLASS, LOWER)
+# What is looked up line by line.
+KEPT = ("row_id", "source", "role", "turn", "rarest_nats", "row_text", "row_text_start",
+        "item_text")  # fmt: skip
 # What may stand before and after a sentence; the empty string is the turn's own bound.
 SENTENCE_STARTS = {"", *"\n.:;!?\"'`([{<>*#|-。！？：；“‘「『（》"}
 SENTENCE_ENDS = {"", *"\n.:;!?\"'`)]}<>*#|-_。！？：；”’」』）《…("}
@@ -77,40 +83,75 @@ def word_places(data, start, end, packed, lengths, classes, lower, scratch, orig
     return words
 
 
-class Places:
-    """Word spans of texts, one text remembered."""
+@kernel
+def locate(
+    lines,
+    segments,
+    bounds,
+    data,
+    offsets,
+    text_words,
+    item_data,
+    item_offsets,
+    packed,
+    lengths,
+    classes,
+    lower,
+    scratch,
+    origin,
+    hashes,
+    row_places,
+    item_places,
+    row_spans,
+    row_bounds,
+    item_spans,
+    extents,
+):
+    """The segments in which lines agree, as characters of both texts.
 
-    def __init__(self) -> None:
-        self._size = 0
-        self._last: tuple[int, int, int] | None = None
-        self._spans = np.empty((0, 2), np.int64)
-
-    def of(self, data: np.ndarray, start: int, end: int) -> np.ndarray:
-        """Spans of `data[start:end]`'s words, shape (words, 2), in characters."""
-        asked = (id(data), start, end)
-        if asked != self._last:
-            if end - start > self._size:
-                self._size = 2 * (end - start)
-                self._scratch = np.empty(3 * self._size + WIDTH, np.uint8)
-                self._origin = np.empty(3 * self._size + WIDTH, np.int32)
-                self._hashes = np.empty(3 * self._size + WIDTH, np.uint64)
-                self._buffer = np.empty((3 * self._size + WIDTH, 2), np.int64)
-            count = word_places(
-                read_only(data),
-                start,
-                end,
-                FOLDED,
-                FOLDED_LENGTH,
-                BYTE_CLASS,
-                LOWER,
-                self._scratch,
-                self._origin,
-                self._hashes,
-                self._buffer,
-            )
-            self._spans = self._buffer[:count].copy()
-            self._last = asked
-        return self._spans
+    `lines`: (text, its row's first text, reference). `row_spans` receives (turn, start, end), one
+    that goes on into the next turn as two, and `row_bounds` each line's first and end among them;
+    `item_spans` (start, end) for each segment; `extents` where the match starts and ends in the
+    line's own text.
+    """
+    at = 0
+    row_bounds[0] = 0
+    known = known_reference = -1
+    for n in range(len(lines)):
+        own, first_text, reference = lines[n, 0], lines[n, 1], lines[n, 2]
+        if reference != known_reference:
+            word_places(
+                item_data, item_offsets[reference], item_offsets[reference + 1],
+                packed, lengths, classes, lower, scratch, origin, hashes, item_places,
+            )  # fmt: skip
+            known_reference = reference
+        text = own
+        extents[n, 0] = extents[n, 1] = -1
+        for z in range(bounds[n], bounds[n + 1]):
+            item_spans[z, 0] = item_places[segments[z, 0], 0]
+            item_spans[z, 1] = item_places[segments[z, 1], 1]
+            first, last = segments[z, 2], segments[z, 3]
+            while first <= last:
+                while text_words[text + 1] <= first:
+                    text += 1
+                if text != known:
+                    word_places(
+                        data, offsets[text], offsets[text + 1],
+                        packed, lengths, classes, lower, scratch, origin, hashes, row_places,
+                    )  # fmt: skip
+                    known = text
+                stop = min(last, text_words[text + 1] - 1)
+                row_spans[at, 0] = text - first_text
+                row_spans[at, 1] = row_places[first - text_words[text], 0]
+                row_spans[at, 2] = row_places[stop - text_words[text], 1]
+                if text == own:
+                    if extents[n, 0] < 0:
+                        extents[n, 0] = row_spans[at, 1]
+                    extents[n, 1] = row_spans[at, 2]
+                at += 1
+                first = stop + 1
+        row_bounds[n + 1] = at
+    return at
 
 
 def text_at(data: np.ndarray, start: int, end: int) -> str:
@@ -122,91 +163,156 @@ class Evidence:
 
     def __init__(self, index: Index) -> None:
         self.index = index
-        self.items: dict[int, tuple[str, np.ndarray]] = {}
-        self.item_places, self.row_places = Places(), Places()
+        self.room = Room()
+        self.items: dict[int, str] = {}
 
-    def item(self, reference: int) -> tuple[str, np.ndarray]:
+    def item(self, reference: int) -> str:
         if reference not in self.items:
             if len(self.items) > 20_000:
                 self.items.clear()
-            data, bounds = self.index.text_bytes, self.index.text_offsets
-            start, end = int(bounds[reference]), int(bounds[reference + 1])
-            text = text_at(data, start, end)[:ITEM_CHARACTERS]
-            self.items[reference] = text, self.item_places.of(data, start, end)
+            start, end = self.index.text_offsets[reference : reference + 2].tolist()
+            text = text_at(self.index.text_bytes, start, end)[:ITEM_CHARACTERS]
+            self.items[reference] = text
         return self.items[reference]
 
-    def stands_alone(self, batch: Batch, text_words: np.ndarray, line: dict[str, Any]) -> bool:
-        """Whether a match begins and ends where its turn, a line or a sentence does."""
-        text = line["text"]
-        start, end = int(batch.offsets[text]), int(batch.offsets[text + 1])
-        places = self.row_places.of(batch.data, start, end)
-        first = line["first"] - int(text_words[text])
-        last = min(line["end"] - int(text_words[text]), len(places)) - 1
-        whole = text_at(batch.data, start, end)
-        before = whole[: places[first, 0]].rstrip(" \t$")
-        after = whole[places[last, 1] :].lstrip(" \t$")
-        return before[-1:] in SENTENCE_STARTS and after[:1] in SENTENCE_ENDS
-
-    def rows(
+    def table(
         self,
         decided: pl.DataFrame,
         batch: Batch,
         text_words: np.ndarray,
         segments: np.ndarray,
         bounds: np.ndarray,
-    ) -> list[dict[str, Any]]:
-        index, found = self.index, []
-        for number, line in enumerate(decided.iter_rows(named=True)):
-            item_text, item_places = self.item(line["reference"])
-            first_text = int(batch.row_texts[line["row"]])
-            row_spans = []
-            item_spans = []
-            for low, high, first, last in segments[bounds[number] : bounds[number + 1]].tolist():
-                item_spans.append(
-                    {"start": int(item_places[low, 0]), "end": int(item_places[high, 1])}
-                )
-                row_spans += self._row_spans(batch, text_words, first, last, first_text)
-            text = line["text"]
-            start, end = int(batch.offsets[text]), int(batch.offsets[text + 1])
-            here = [s for s in row_spans if s["turn"] == text - first_text]
-            low = here[0]["start"] if here else 0
-            high = here[-1]["end"] if here else 0
+    ) -> pl.DataFrame:
+        """Decided lines as `EVIDENCE`; `segments` and `bounds` are `Scanner.traced`'s."""
+        kept: dict[str, list[Any]] = {name: [] for name in KEPT}
+        rows, items = decided["row"].to_numpy(), decided["item"].to_list()
+        lines = np.column_stack(
+            [decided["text"].to_numpy(), batch.row_texts[rows], decided["reference"].to_numpy()]
+        )
+        row_spans, item_spans, extents = self.located(lines, batch, text_words, segments, bounds)
+        for row, (text, first_text, reference), (low, high) in zip(
+            rows.tolist(), lines.tolist(), extents.tolist(), strict=True
+        ):
             cut = max(0, low - AROUND)
-            stop = min(high + AROUND, cut + ROW_CHARACTERS)
-            row_id, source = batch.name(line["row"])
-            start_word = int(index.offsets[line["reference"]])
-            weights = index.weights[start_word : start_word + line["length"]]
-            found.append(
-                {
-                    "row_id": row_id,
-                    "source": source,
-                    "suite": index.suites[index.item_suite[line["item"]]]["name"],
-                    "eval_id": index.item_ids[line["item"]],
-                    "decision": line["decision"],
-                    "rule": line["rule"],
-                    "reason": "",
-                    "part": PARTS[line["part"]],
-                    "score": line["score"],
-                    "coverage": line["share"],
-                    "wording": line["wording"],
-                    "nats": line["evidence"],
-                    "rarest_nats": float(weights.max()) / 16 if len(weights) else 0.0,
-                    "needed": line["needed"],
-                    "passage": line["passage"] if line["passage"] >= 0 else None,
-                    "choices": line["choices"] if line["choices"] >= 0 else None,
-                    "answer": line["answer"] if line["answer"] >= 0 else None,
-                    "numbers_replaced": line["numbers_replaced"],
-                    "operators_replaced": line["operators_replaced"],
-                    "turn": text - first_text,
-                    "role": self._role(batch, line["row"], text - first_text),
-                    "row_spans": row_spans,
-                    "item_spans": item_spans,
-                    "row_text": text_at(batch.data, start, end)[cut:stop],
-                    "row_text_start": cut,
-                    "item_text": item_text,
-                }
+            stop = min(high, cut + ROW_CHARACTERS - AROUND) + AROUND
+            whole = text_at(batch.data, int(batch.offsets[text]), int(batch.offsets[text + 1]))
+            turn = text - first_text
+            values = (
+                *batch.name(row),
+                self._role(batch, row, turn),
+                turn,
+                self.rarest(reference),
+                whole[cut:stop],
+                cut,
+                self.item(reference),
             )
+            for name, value in zip(KEPT, values, strict=True):
+                kept[name].append(value)
+        return (
+            self._columns(decided, items, kept)
+            .with_columns(row_spans, item_spans)
+            .select(pl.col(name).cast(kind) for name, kind in EVIDENCE.items())
+        )
+
+    def located(
+        self,
+        lines: np.ndarray,
+        batch: Batch,
+        text_words: np.ndarray,
+        segments: np.ndarray,
+        bounds: np.ndarray,
+    ) -> tuple[pl.Series, pl.Series, np.ndarray]:
+        """`locate`'s spans of rows and of items as columns, and its extents."""
+        segments, bounds = segments[: bounds[len(lines)]], bounds[: len(lines) + 1]
+        words = int((segments[:, 3] - segments[:, 2] + 1).sum())
+        row_spans, row_bounds = np.empty((words, 3), np.int64), np.empty(len(lines) + 1, np.int64)
+        item_spans = np.empty((len(segments), 2), np.int64)
+        extents = np.empty((len(lines), 2), np.int64)
+        buffers = self._buffers(lines, batch)
+        count = locate(
+            lines,
+            segments,
+            bounds,
+            read_only(batch.data),
+            batch.offsets,
+            text_words,
+            read_only(self.index.text_bytes),
+            self.index.text_offsets,
+            *FOLDING,
+            *buffers,
+            row_spans,
+            row_bounds,
+            item_spans,
+            extents,
+        )
+        return (
+            listed(row_spans[:count], row_bounds, TURN_SPAN).alias("row_spans"),
+            listed(item_spans, bounds, SPAN).alias("item_spans"),
+            extents,
+        )
+
+    def _buffers(self, lines: np.ndarray, batch: Batch) -> tuple[np.ndarray, ...]:
+        """Room for `word_places` of any of these rows' texts and of these references."""
+        rows = int(np.diff(batch.offsets).max(initial=0))
+        bounds, reference = self.index.text_offsets, lines[:, 2]
+        items = int((bounds[reference + 1] - bounds[reference]).max(initial=0))
+        size = 3 * max(rows, items) + WIDTH
+        return (
+            self.room.array("folded", size, np.uint8),
+            self.room.array("origin", size, np.int32),
+            self.room.array("hashes", size, np.uint64),
+            self.room.array("row", 2 * size, np.int64).reshape(-1, 2),
+            self.room.array("item", 6 * items + 2 * WIDTH, np.int64).reshape(-1, 2),
+        )
+
+    def stand_alone(
+        self, decided: pl.DataFrame, batch: Batch, text_words: np.ndarray
+    ) -> list[bool]:
+        """Whether each line's match begins and ends where its turn, a line or a sentence does."""
+        text, reference = decided["text"].to_numpy(), decided["reference"].to_numpy()
+        last = np.minimum(decided["end"].to_numpy(), text_words[text + 1]) - 1
+        none = np.zeros_like(last)
+        whole = np.column_stack([none, none, decided["first"].to_numpy(), last])
+        lines = np.column_stack([text, text, reference])
+        *_, extents = self.located(lines, batch, text_words, whole, np.arange(len(whole) + 1))
+        found = []
+        for t, (low, high) in zip(text.tolist(), extents.tolist(), strict=True):
+            said = text_at(batch.data, int(batch.offsets[t]), int(batch.offsets[t + 1]))
+            before, after = said[:low].rstrip(" \t$"), said[high:].lstrip(" \t$")
+            found.append(before[-1:] in SENTENCE_STARTS and after[:1] in SENTENCE_ENDS)
         return found
+
+    def _columns(
+        self, decided: pl.DataFrame, items: list[int], kept: dict[str, list[Any]]
+    ) -> pl.DataFrame:
+        """What is known of each line without its spans."""
+        index = self.index
+        return decided.select(
+            "decision",
+            "rule",
+            "score",
+            "wording",
+            "needed",
+            "numbers_replaced",
+            "operators_replaced",
+            pl.lit("").alias("reason"),
+            pl.col("share").alias("coverage"),
+            pl.col("evidence").alias("nats"),
+            pl.col("part").replace_strict(dict(enumerate(PARTS)), return_dtype=pl.String),
+            *(
+                pl.when(pl.col(part) >= 0).then(pl.col(part)).alias(part)
+                for part in ("passage", "choices", "answer")
+            ),
+        ).with_columns(
+            *(pl.Series(name, values) for name, values in kept.items()),
+            pl.Series("suite", [index.suites[index.item_suite[item]]["name"] for item in items]),
+            pl.Series("eval_id", [index.item_ids[item] for item in items]),
+        )
+
+    def rarest(self, reference: int) -> float:
+        """The nats of the reference's rarest word."""
+        start, end = self.index.offsets[reference : reference + 2].tolist()
+        return float(self.index.weights[start:end].max(initial=0)) * NAT
 
     @staticmethod
     def _role(batch: Batch, row: int, turn: int) -> str:
@@ -217,26 +323,9 @@ class Evidence:
         texts = batch.texts(row)
         return texts[turn].role if turn < len(texts) else ""
 
-    def _row_spans(
-        self, batch: Batch, text_words: np.ndarray, first: int, last: int, first_text: int
-    ) -> list[dict[str, int]]:
-        """The words `first` to `last` of the batch as spans; more than one where turns end."""
-        spans = []
-        text = int(np.searchsorted(text_words, first, side="right")) - 1
-        while first <= last:
-            begin, stop = int(text_words[text]), int(text_words[text + 1])
-            if stop > first:
-                places = self.row_places.of(
-                    batch.data, int(batch.offsets[text]), int(batch.offsets[text + 1])
-                )
-                end = min(last, stop - 1)
-                spans.append(
-                    {
-                        "turn": text - first_text,
-                        "start": int(places[first - begin, 0]),
-                        "end": int(places[end - begin, 1]),
-                    }
-                )
-                first = end + 1
-            text += 1
-        return spans
+
+def listed(spans: np.ndarray, bounds: np.ndarray, kind: pl.Struct) -> pl.Series:
+    """Each line's spans as one list of structs."""
+    columns = [pa.array(np.ascontiguousarray(column)) for column in spans.T]
+    structs = pa.StructArray.from_arrays(columns, [field.name for field in kind.fields])
+    return pl.Series(pa.LargeListArray.from_arrays(pa.array(bounds, pa.int64()), structs))

@@ -129,7 +129,8 @@ class Index:
     @classmethod
     def load(cls, folder: Path) -> "Index":
         arrays = {
-            f.name: np.load(folder / f"{f.name}.npy", mmap_mode="c")
+            # As plain arrays: numpy's class for mapped ones is slow to index.
+            f.name: np.load(folder / f"{f.name}.npy", mmap_mode="c").view(np.ndarray)
             for f in fields(cls)
             if f.name not in NAMES
         }

@@ -52,7 +52,7 @@ def plain_length(data, i, end):
     return length
 
 
-@kernel
+@inlined
 def string_end(data, i, end):
     """The closing quote of the JSON string whose content starts at `i`, or `end`."""
     while i < end:
@@ -69,7 +69,7 @@ def hex_code(data, i):
     return HEX[data[i]] << 12 | HEX[data[i + 1]] << 8 | HEX[data[i + 2]] << 4 | HEX[data[i + 3]]
 
 
-@kernel
+@inlined
 def unescape(data, i, end, out, at):
     """Copy the string whose content starts at `i` unescaped to `out[at:]`.
 
@@ -136,7 +136,7 @@ def put_utf8(out, at, code):
     return at + 4
 
 
-@kernel
+@inlined
 def contains(hashes, key):
     found = False
     for i in range(len(hashes)):

@@ -25,11 +25,13 @@ def as_dict(policy: Any) -> dict[str, Any]:
 
 
 def apply(evidence: pl.DataFrame, suite: str, policy: dict[str, Any]) -> pl.DataFrame:
-    lines = evidence.to_dicts()
-    for line in lines:
-        if line["suite"] == suite and (verdict := forgiven(line, policy)):
-            line["decision"], line["reason"] = verdict
-    return pl.DataFrame(lines, schema=evidence.schema)
+    decision, reason = evidence["decision"].to_list(), evidence["reason"].to_list()
+    for place in (evidence["suite"] == suite).arg_true():
+        if verdict := forgiven(evidence.row(place, named=True), policy):
+            decision[place], reason[place] = verdict
+    return evidence.with_columns(
+        pl.Series("decision", decision, pl.String), pl.Series("reason", reason, pl.String)
+    )
 
 
 def forgiven(line: dict[str, Any], policy: dict[str, Any]) -> tuple[str, str] | None:

@@ -13,8 +13,8 @@ class Room:
         self._arrays: dict[str, NDArray[Any]] = {}
 
     def array(self, name: str, size: int, kind: Any) -> NDArray[Any]:
-        """At least `size` entries of `kind`, of any content."""
+        """`size` entries of `kind`, of any content."""
         held = self._arrays.get(name)
         if held is None or len(held) < size:
             held = self._arrays[name] = np.empty(size + size // 8, kind)
-        return held
+        return held[:size]

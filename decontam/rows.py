@@ -1,6 +1,7 @@
 """Rows as every input shape holds them: which of their strings are text, and whose turn each is."""
 
 import gzip
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ def open_bytes(path: Path) -> IO[bytes]:
         if path.suffix == ".gz":
             return gzip.open(path, "rb")  # type: ignore[return-value]
         if path.suffix == ".zst":
-            return pa.input_stream(str(path), compression="zstd")
+            return io.BufferedReader(pa.input_stream(str(path), compression="zstd"))
         return path.open("rb")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error

@@ -66,16 +66,19 @@ class Scanner:
     def __init__(self, index: Index) -> None:
         self.index = index
         self.room = Room()
-        longest = int(np.diff(index.offsets).max())
+        self.lengths = np.diff(index.offsets)
+        self.owned = np.diff(index.owner_offsets).clip(max=MOST_ITEMS)
+        longest = int(self.lengths.max())
         table = 1 << int(np.ceil(np.log2(8 * longest + 4096)))
         self.hit_key = np.empty(MOST_HITS, np.int64)
         self.hit_word = np.empty(MOST_HITS, np.int64)
+        self.order = np.empty(MOST_HITS, np.int64)
         self.least_score = self._least_score(index.totals, np.arange(len(index.part)))
         # The score is the mean of two shares, neither above 1.
         self.least_share = (2 * self.least_score - 1).astype(np.float32)
         self.sums = np.zeros(1024, np.int64)
         self.recent_key = np.zeros(RECENT, np.uint64)
-        self.recent_at = np.full(RECENT, -(1 << 40), np.int64)
+        self.recent_at = np.empty(RECENT, np.int64)
         self.seen = np.zeros(longest + 1, np.int64)
         self.places = np.empty(FILTERED, np.int64)
         self.keys = np.empty(FILTERED, np.uint64)
@@ -118,6 +121,7 @@ class Scanner:
                 index.seeds_needed,
                 self.hit_key,
                 self.hit_word,
+                self.order,
                 self.sums,
                 self.recent_key,
                 self.recent_at,
@@ -221,7 +225,7 @@ class Scanner:
     ) -> NDArray[np.bool_]:
         """What no rule could decide is let go before its item's other parts are looked for."""
         index, reference = self.index, candidates[:, 0]
-        span = numbers[:, 1] - numbers[:, 0] + np.diff(index.offsets)[reference]
+        span = numbers[:, 1] - numbers[:, 0] + self.lengths[reference]
         scores = (shares + 2 * numbers[:, 2] / np.maximum(span, 1)) / 2
         passage = index.part[reference] == PASSAGE
         enough = scores >= self._least_score(shares * index.totals[reference], reference)
@@ -247,7 +251,7 @@ class Scanner:
         index, text_words = self.index, batch.text_words
         reference = candidates[:, 0]
         known = -1 - candidates[:, 6]
-        owned = np.diff(index.owner_offsets)[reference].clip(max=MOST_ITEMS)
+        owned = self.owned[reference]
         owned[known >= 0] = 1
         of = np.repeat(np.arange(len(candidates)), owned)
         nth = np.arange(len(of)) - np.repeat(np.cumsum(owned) - owned, owned)
@@ -280,7 +284,7 @@ class Scanner:
                 "part": index.part[reference[of]],
                 "share": shares[of],
                 "nats": index.totals[reference[of]],
-                "length": np.diff(index.offsets)[reference[of]],
+                "length": self.lengths[reference[of]],
                 "whole": candidates[of, 6] == 1,
                 "shared": index.shared[reference[of]],
                 "stem": index.stem[reference[of]],

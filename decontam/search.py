@@ -24,7 +24,8 @@ SKIPPED = 0.5
 RECENT = 4096
 # Trigrams that are looked up in the filter before any is looked up in the table.
 FILTERED = 2048
-MOST_HITS = 1 << 14
+HIT_BITS = 14
+MOST_HITS = 1 << HIT_BITS
 MOST_IN_WINDOW = 512
 # A set of words as bits: 64 times so many.
 MARKS = 64
@@ -52,6 +53,7 @@ def find_candidates(
     seeds_needed,
     hit_key,
     hit_word,
+    order,
     sums,
     recent_key,
     recent_at,
@@ -68,8 +70,10 @@ def find_candidates(
     """
     found = 0
     room = len(out) - len(hit_key)
+    recent_at[:] = -1
     while row < len(row_texts) - 1 and found < room:
         hits = 0
+        before = text_offsets[row_texts[row]] - 1
         for text in range(row_texts[row], row_texts[row + 1]):
             start, end = text_offsets[text], text_offsets[text + 1]
             if squashed[text]:
@@ -90,7 +94,8 @@ def find_candidates(
                     i, key = places[n], keys[n]
                     low, high = look_up(key, slots)
                     place = key & np.uint64(RECENT - 1)
-                    if low == high or recent_key[place] == key and recent_at[place] > i - REPEAT:
+                    again = recent_key[place] == key and recent_at[place] > max(i - REPEAT, before)
+                    if again or low == high:
                         continue
                     recent_key[place] = key
                     recent_at[place] = i
@@ -104,6 +109,7 @@ def find_candidates(
                                     hit_key,
                                     hit_word,
                                     hits,
+                                    order,
                                     row,
                                     offsets,
                                     seeds_needed,
@@ -116,9 +122,8 @@ def find_candidates(
                 start = stop
         if hits:
             found = group_hits(
-                hit_key, hit_word, hits, row, offsets, seeds_needed, sums, seen, out, found
+                hit_key, hit_word, hits, order, row, offsets, seeds_needed, sums, seen, out, found
             )
-        recent_at[:] = -(1 << 40)
         row += 1
     return row, found
 
@@ -141,7 +146,7 @@ def filtered(words, start, stop, filter_bits, places, keys):
     return np.int64(found)
 
 
-@kernel
+@inlined
 def prune(hit_key, hit_word, hits, seeds_needed, sums):
     """Keep the hits of references that may have enough of them in this row; returns how many.
 
@@ -162,17 +167,21 @@ def prune(hit_key, hit_word, hits, seeds_needed, sums):
 
 
 @kernel
-def group_hits(hit_key, hit_word, hits, row, offsets, seeds_needed, sums, seen, out, found):
+def group_hits(hit_key, hit_word, hits, order, row, offsets, seeds_needed, sums, seen, out, found):
     """Candidates among the hits of one row: for each reference, its window heaviest in seeds."""
     hits = prune(hit_key, hit_word, hits, seeds_needed, sums)
     if hits == 0:
         return found
-    order = np.argsort(hit_key[:hits] >> 24 & REFERENCE, kind="mergesort")
+    # By reference, and as they stand in the row.
+    for i in range(hits):
+        order[i] = (hit_key[i] >> 24 & REFERENCE) << HIT_BITS | i
+    order[:hits].sort()
     start = 0
     while start < hits:
-        reference = hit_key[order[start]] >> 24 & REFERENCE
+        reference = order[start] >> HIT_BITS
         end = start
-        while end < hits and hit_key[order[end]] >> 24 & REFERENCE == reference:
+        while end < hits and order[end] >> HIT_BITS == reference:
+            order[end] &= MOST_HITS - 1
             end += 1
         length = offsets[reference + 1] - offsets[reference]
         reach = length + length // 2 + 16
@@ -372,7 +381,7 @@ def held(reference, weights, window, table, table_at):
     return inside / max(total, np.float32(NAT))
 
 
-@kernel
+@inlined
 def trim(match, weights, length):
     """Unmatch what lies so far from the rest of a match that the words between outweigh it.
 
@@ -417,7 +426,7 @@ def is_symbol(word, letters):
     return symbol
 
 
-@kernel
+@inlined
 def renamed(reference, weights, window, match):
     """What a match misses only because a name was replaced, each time by the same other name.
 
@@ -469,7 +478,7 @@ def is_quantity(word, numerals):
     return quantity
 
 
-@kernel
+@inlined
 def changes(reference, reference_glue, window, window_glue, match, letters, numerals):
     """How a match differs where it should not: (numbers replaced, numbers, operators replaced).
 

@@ -130,8 +130,8 @@ FINISH = np.uint64(0xD6E8FEB86659FD93)
 HYPHEN, POINT, NINE = ord("-"), ord("."), ord("9")
 ONE, ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
 EVERY_HIGH = np.uint64(0x8080808080808080)
-# Whether a comma belongs to a number takes four more bytes to tell: a word or number that ends later
-# in a window is not decided there.
+# Whether a comma belongs to a number takes four more bytes to tell: a word or number that ends
+# later in a window is not decided there.
 DECIDED = WIDTH - 5
 # So many letters or digits at each end of a text tell whether it may be one that is looked for.
 ENDS = 8
@@ -376,7 +376,7 @@ def token_at(data, i, start, end, classes, lower, out, at, spans, base):
     """The token at `i`, if there is one, byte by byte; returns where to go on, and `at`."""
     of = classes[data[i]]
     stop = i + 1
-    if of == LETTER_BYTE or of == DIGIT_BYTE:
+    if of in (LETTER_BYTE, DIGIT_BYTE):
         stop = run_end(data, i, end, classes)
         kind = run_class(data[i], stop - i)
         token = hash_bytes(data, i, stop, classes, lower, kind)

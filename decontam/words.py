@@ -47,7 +47,7 @@ def whole(words, start, end):
 
 @kernel
 def split_operators(hashes, offsets, glue, operators, word_offsets):
-    """Move the words to the front of `hashes`, beside them the operators' codes; see `split_words`."""
+    """Move the words to the front of `hashes`, the operators' codes beside them (`split_words`)."""
     at = 0
     word_offsets[0] = 0
     for text in range(len(offsets) - 1):
