@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from decontam.batches import Batch
 from decontam.index import NAT, PARTS, Index
-from decontam.jit import kernel
+from decontam.jit import kernel, part
 from decontam.room import Room
 from decontam.simd import WIDTH
 from decontam.tokens import (
@@ -68,7 +68,7 @@ SENTENCE_STARTS = {"", *"\n.:;!?\"'`([{<>*#|-。！？：；“‘「『（》"}
 SENTENCE_ENDS = {"", *"\n.:;!?\"'`)]}<>*#|-_。！？：；”’」』）《…("}
 
 
-@kernel
+@part
 def word_places(data, start, end, packed, lengths, classes, lower, scratch, origin, hashes, spans):
     """Character spans of a text's words into the first rows of `spans`; returns how many."""
     size = fold(data, start, end, packed, lengths, scratch, origin)

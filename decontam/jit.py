@@ -53,13 +53,18 @@ def kernel(function: Callable, **options: Any) -> Callable:
     return compiled
 
 
+def part(function: Callable, **options: Any) -> Callable:
+    """A kernel that only kernels call: it compiles in two thirds of the time."""
+    return kernel(function, no_cpython_wrapper=True, **options)
+
+
 def inlined(function: Callable) -> Callable:
-    """A kernel that becomes a part of whoever calls it.
+    """A part that becomes a piece of whoever calls it.
 
     For what runs once a word: a call counts a reference to each array that it passes, up and down
     again, which takes longer than hashing a word.
     """
-    return kernel(function, forceinline=True)
+    return part(function, forceinline=True)
 
 
 def _plain(argument: Any) -> Any:

@@ -6,7 +6,7 @@ unescapes them side by side, which is what Arrow's string columns look like.
 
 import numpy as np
 
-from decontam.jit import inlined, kernel
+from decontam.jit import inlined, kernel, part
 from decontam.rows import SKIPPED_KEYS, TEXT_KEYS
 from decontam.simd import WIDTH, copy64, stops64, trailing_zeros
 
@@ -64,7 +64,7 @@ def string_end(data, i, end):
     return end
 
 
-@kernel
+@part
 def hex_code(data, i):
     return HEX[data[i]] << 12 | HEX[data[i + 1]] << 8 | HEX[data[i + 2]] << 4 | HEX[data[i + 3]]
 
@@ -115,7 +115,7 @@ def unescape(data, i, end, out, at):
     return end, at
 
 
-@kernel
+@part
 def put_utf8(out, at, code):
     if code < 0x80:
         out[at] = code

@@ -72,11 +72,11 @@ class Scanner:
         table = 1 << int(np.ceil(np.log2(8 * longest + 4096)))
         self.hit_key = np.empty(MOST_HITS, np.int64)
         self.hit_word = np.empty(MOST_HITS, np.int64)
-        self.order = np.empty(MOST_HITS, np.int64)
+        self.chains = np.empty((MOST_HITS, 3), np.int64)
+        self.weight = np.zeros((len(index.part), 2), np.int64)
         self.least_score = self._least_score(index.totals, np.arange(len(index.part)))
         # The score is the mean of two shares, neither above 1.
         self.least_share = (2 * self.least_score - 1).astype(np.float32)
-        self.sums = np.zeros(1024, np.int64)
         self.recent_key = np.zeros(RECENT, np.uint64)
         self.recent_at = np.empty(RECENT, np.int64)
         self.seen = np.zeros(longest + 1, np.int64)
@@ -121,8 +121,8 @@ class Scanner:
                 index.seeds_needed,
                 self.hit_key,
                 self.hit_word,
-                self.order,
-                self.sums,
+                self.chains,
+                self.weight,
                 self.recent_key,
                 self.recent_at,
                 self.seen,

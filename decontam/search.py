@@ -10,7 +10,7 @@ are measured by the trigrams that they share with the window, in the same units.
 import numpy as np
 
 from decontam.index import NAT, PASSAGE, REFERENCE, VALUE, WHOLE, look_up
-from decontam.jit import inlined, kernel
+from decontam.jit import inlined, kernel, part
 from decontam.tokens import NUMBER
 from decontam.words import START, mix, trigram
 
@@ -24,8 +24,7 @@ SKIPPED = 0.5
 RECENT = 4096
 # Trigrams that are looked up in the filter before any is looked up in the table.
 FILTERED = 2048
-HIT_BITS = 14
-MOST_HITS = 1 << HIT_BITS
+MOST_HITS = 1 << 14
 MOST_IN_WINDOW = 512
 # A set of words as bits: 64 times so many.
 MARKS = 64
@@ -53,8 +52,8 @@ def find_candidates(
     seeds_needed,
     hit_key,
     hit_word,
-    order,
-    sums,
+    chains,
+    weight,
     recent_key,
     recent_at,
     seen,
@@ -109,11 +108,11 @@ def find_candidates(
                                     hit_key,
                                     hit_word,
                                     hits,
-                                    order,
+                                    chains,
+                                    weight,
                                     row,
                                     offsets,
                                     seeds_needed,
-                                    sums,
                                     seen,
                                     out,
                                     found,
@@ -122,7 +121,17 @@ def find_candidates(
                 start = stop
         if hits:
             found = group_hits(
-                hit_key, hit_word, hits, order, row, offsets, seeds_needed, sums, seen, out, found
+                hit_key,
+                hit_word,
+                hits,
+                chains,
+                weight,
+                row,
+                offsets,
+                seeds_needed,
+                seen,
+                out,
+                found,
             )
         row += 1
     return row, found
@@ -146,77 +155,75 @@ def filtered(words, start, stop, filter_bits, places, keys):
     return np.int64(found)
 
 
-@inlined
-def prune(hit_key, hit_word, hits, seeds_needed, sums):
-    """Keep the hits of references that may have enough of them in this row; returns how many.
+@part
+def group_hits(
+    hit_key, hit_word, hits, chains, weight, row, offsets, seeds_needed, seen, out, found
+):
+    """Candidates among the hits of one row: for each reference that may have enough of them, its
+    window heaviest in seeds.
 
-    `sums` holds a total for each residue of the reference: never less than its own.
+    `chains` is scratch of three columns for MOST_HITS: the first hit of each reference met, the hit
+    that follows each one, a reference's hits in order. `weight` (references, 2) holds the nats met
+    and the last hit, and is zero before and after.
     """
-    mask = len(sums) - 1
-    for i in range(hits):
-        sums[hit_key[i] >> 24 & mask] += hit_key[i] >> VALUE
-    kept = 0
+    met = 0
     for i in range(hits):
         reference = hit_key[i] >> 24 & REFERENCE
-        if sums[reference & mask] >= seeds_needed[reference]:
-            hit_key[kept] = hit_key[i]
-            hit_word[kept] = hit_word[i]
-            kept += 1
-    sums[:] = 0
-    return kept
-
-
-@kernel
-def group_hits(hit_key, hit_word, hits, order, row, offsets, seeds_needed, sums, seen, out, found):
-    """Candidates among the hits of one row: for each reference, its window heaviest in seeds."""
-    hits = prune(hit_key, hit_word, hits, seeds_needed, sums)
-    if hits == 0:
-        return found
-    # By reference, and as they stand in the row.
-    for i in range(hits):
-        order[i] = (hit_key[i] >> 24 & REFERENCE) << HIT_BITS | i
-    order[:hits].sort()
-    start = 0
-    while start < hits:
-        reference = order[start] >> HIT_BITS
-        end = start
-        while end < hits and order[end] >> HIT_BITS == reference:
-            order[end] &= MOST_HITS - 1
+        if weight[reference, 0] == 0:
+            chains[met, 0] = i
+            met += 1
+        else:
+            chains[weight[reference, 1], 1] = i
+        chains[i, 1] = -1
+        weight[reference, 0] += max(hit_key[i] >> VALUE, 1)
+        weight[reference, 1] = i
+    for m in range(met):
+        hit = chains[m, 0]
+        reference = hit_key[hit] >> 24 & REFERENCE
+        enough = weight[reference, 0] >= seeds_needed[reference]
+        weight[reference, 0] = weight[reference, 1] = 0
+        if not enough:
+            continue
+        end = 0
+        while hit >= 0:
+            chains[end, 2] = hit
+            hit = chains[hit, 1]
             end += 1
         length = offsets[reference + 1] - offsets[reference]
         reach = length + length // 2 + 16
-        best = 0
-        low = high = start
-        for left in range(start, min(end, start + MOST_IN_WINDOW)):
-            if left > start and hit_word[order[left]] - hit_word[order[low]] < reach // 4:
+        best = low = high = 0
+        for left in range(min(end, MOST_IN_WINDOW)):
+            first = hit_word[chains[left, 2]]
+            if left > 0 and first - hit_word[chains[low, 2]] < reach // 4:
                 continue
             heavy = 0
             right = left
             while right < end and right - left < MOST_IN_WINDOW:
-                if hit_word[order[right]] - hit_word[order[left]] > reach:
+                hit = chains[right, 2]
+                if hit_word[hit] - first > reach:
                     break
-                place = hit_key[order[right]] & WHOLE
+                place = hit_key[hit] & WHOLE
                 if place < len(seen) and seen[place] != left + 1:
                     seen[place] = left + 1
-                    heavy += hit_key[order[right]] >> VALUE
+                    heavy += hit_key[hit] >> VALUE
                 right += 1
             if heavy > best:
                 best = heavy
                 low, high = left, right - 1
-        for z in range(start, end):
-            place = hit_key[order[z]] & WHOLE
+        for z in range(end):
+            place = hit_key[chains[z, 2]] & WHOLE
             if place < len(seen):
                 seen[place] = 0
         if best >= seeds_needed[reference] and found < len(out):
+            low, high = chains[low, 2], chains[high, 2]
             out[found, 0] = reference
             out[found, 1] = row
-            out[found, 2] = hit_word[order[low]]
-            out[found, 3] = hit_word[order[high]] + 3
-            out[found, 4] = hit_key[order[low]] & WHOLE
-            out[found, 5] = length - (hit_key[order[high]] & WHOLE) - 3
+            out[found, 2] = hit_word[low]
+            out[found, 3] = hit_word[high] + 3
+            out[found, 4] = hit_key[low] & WHOLE
+            out[found, 5] = length - (hit_key[high] & WHOLE) - 3
             out[found, 6] = 0
             found += 1
-        start = end
     return found
 
 
@@ -235,7 +242,7 @@ def is_marked(word, bits):
     return bits[bit >> np.uint64(6)] >> (bit & np.uint64(63)) & np.uint64(1)
 
 
-@kernel
+@part
 def align(reference, weights, window, least, scores, kept, match):
     """The heaviest common subsequence of two word sequences.
 
@@ -290,7 +297,7 @@ def align(reference, weights, window, least, scores, kept, match):
     return total
 
 
-@kernel
+@part
 def clear(table_at, entries):
     """Empty as much of a hash table as `entries` need; returns its size, a power of two."""
     size = 64
@@ -301,12 +308,12 @@ def clear(table_at, entries):
     return size
 
 
-@kernel
+@part
 def short_trigram(words, i):
     return trigram(np.uint64(words[i]), np.uint64(words[i + 1]), np.uint64(words[i + 2]))
 
 
-@kernel
+@part
 def same_trigram(reference, i, window, k):
     if k + 2 >= len(window):
         return False
@@ -314,7 +321,7 @@ def same_trigram(reference, i, window, k):
     return same and reference[i + 2] == window[k + 2]
 
 
-@kernel
+@part
 def cover(reference, weights, window, table, table_at, match):
     """As `align`, for long references: their words inside a trigram that the window has too."""
     mask = np.uint64(clear(table_at, len(window)) - 1)
@@ -359,7 +366,7 @@ def cover(reference, weights, window, table, table_at, match):
     return total
 
 
-@kernel
+@part
 def held(reference, weights, window, table, table_at):
     """The share of a reference's weight whose words the window has, in any order."""
     mask = np.uint64(clear(table_at, len(window)) - 1)
@@ -412,12 +419,12 @@ def trim(match, weights, length):
     return kept
 
 
-@kernel
+@part
 def is_number(word):
     return word & np.uint32(3) == np.uint32(NUMBER)
 
 
-@kernel
+@part
 def is_symbol(word, letters):
     """A number or a single Latin letter: what stands between operators in a formula."""
     symbol = is_number(word)
@@ -469,7 +476,7 @@ def renamed(reference, weights, window, match):
     return weight, words
 
 
-@kernel
+@part
 def is_quantity(word, numerals):
     """A number in digits or in words."""
     quantity = is_number(word)
@@ -731,19 +738,19 @@ def support(
     """
     for m in range(count):
         row, item = matches[m, 0], matches[m, 1]
-        for part in range(1, 4):
-            reference = item_parts[item, part]
-            shares[m, part - 1] = -1.0
+        for which in range(1, 4):
+            reference = item_parts[item, which]
+            shares[m, which - 1] = -1.0
             if reference < 0:
                 continue
             start, end = offsets[reference], offsets[reference + 1]
             length = end - start
             reach = length + length // 2 + 40
             low = matches[m, 2] - reach
-            high = matches[m, 3] + reach + (360 if part == 3 else 0)
+            high = matches[m, 3] + reach + (360 if which == 3 else 0)
             low, high = max(low, row_words[row]), min(high, row_words[row + 1])
             high = min(high, low + len(table) // 2)
-            shares[m, part - 1] = held(
+            shares[m, which - 1] = held(
                 ref_words[start:end],
                 weights[start:end],
                 words[low:high].astype(np.uint32),

@@ -28,7 +28,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from decontam.jit import cache_folder, inlined, kernel
+from decontam.jit import cache_folder, inlined, kernel, part
 from decontam.room import Room
 from decontam.simd import WIDTH, beyond_ascii64, classes64, copy64, load8, trailing_zeros
 
@@ -137,7 +137,7 @@ DECIDED = WIDTH - 5
 ENDS = 8
 
 
-@kernel
+@part
 def is_ascii(data, start, end):
     bits = np.uint8(0)
     for i in range(np.uint64(start), np.uint64(end)):
@@ -145,7 +145,7 @@ def is_ascii(data, start, end):
     return bits < 128
 
 
-@kernel
+@part
 def fold(data, start, end, packed, lengths, out, origin):
     """Fold UTF-8 `data[start:end]` into `out`; returns the bytes written.
 
@@ -197,7 +197,7 @@ def fold(data, start, end, packed, lengths, out, origin):
     return written
 
 
-@kernel
+@part
 def is_operator_hyphen(data, i, start, end, classes):
     """A hyphen is an operator, as in `x-1`, unless it joins words: `well-known`, `16-yard`."""
     if i == start or i + 1 >= end:
@@ -210,7 +210,7 @@ def is_operator_hyphen(data, i, start, end, classes):
     return not (word_before or word_after)
 
 
-@kernel
+@part
 def joins_digits(data, i, end, classes):
     """A point or comma at `i`, after a digit, that belongs to the number: `3.14`, `1,000`."""
     if i + 1 >= end or classes[data[i + 1]] != DIGIT_BYTE:
@@ -259,7 +259,7 @@ def lower8(eight):
     return eight | (~eight & EVERY_HIGH) >> np.uint64(2)
 
 
-@kernel
+@part
 def hash_bytes(data, start, end, classes, lower, kind):
     """As `hash_run`, byte by byte, passing over what stands between the letters or digits."""
     state = SEED
@@ -277,7 +277,7 @@ def hash_bytes(data, start, end, classes, lower, kind):
     return finish(state, kind)
 
 
-@kernel
+@part
 def run_end(data, start, end, classes):
     """Where the word or number that starts at `start` ends."""
     of = classes[data[start]]
@@ -371,7 +371,7 @@ def tokens_of_window(data, i, start, end, classes, lower, out, at, spans, base):
     return min(i + WIDTH, end), at
 
 
-@kernel
+@part
 def token_at(data, i, start, end, classes, lower, out, at, spans, base):
     """The token at `i`, if there is one, byte by byte; returns where to go on, and `at`."""
     of = classes[data[i]]
@@ -398,13 +398,13 @@ def put(out, spans, at, base, token, first, stop):
         spans[at - base, 1] = stop
 
 
-@kernel
+@part
 def squash(data, start, end, classes, lower):
     """A hash of a folded text's letters and digits alone, whatever stands between them."""
     return hash_bytes(data, start, end, classes, lower, WORD)
 
 
-@kernel
+@part
 def squash_ends(data, start, end, classes, lower):
     """A hash of the first and the last ENDS of a folded text's letters and digits."""
     state = SEED
@@ -527,20 +527,3 @@ def arrow_texts(column: Any) -> tuple[Bytes, Offsets]:
         return np.zeros(1, np.uint8), np.zeros(len(array) + 1, np.int64)
     offsets = np.frombuffer(offset_buffer, np.int64)[array.offset : array.offset + len(array) + 1]
     return np.frombuffer(data_buffer, np.uint8), offsets
-
-
-def spans(text: str) -> tuple[Hashes, NDArray[np.int64]]:
-    """Tokens of one text with their character spans, shape (tokens, 2), end exclusive."""
-    data, offsets = pack([text])
-    size = int(offsets[-1])
-    scratch = np.empty(3 * size + WIDTH, np.uint8)
-    origin = np.zeros(3 * size + WIDTH, np.int32)
-    written = fold(data, 0, size, FOLDED, FOLDED_LENGTH, scratch, origin)
-    hashes = np.empty(written + 1, np.uint64)
-    places = np.zeros((written + 1, 2), np.int64)
-    count = tokenise_folded(scratch, 0, written, BYTE_CLASS, LOWER, hashes, 0, places)
-    places = places[:count]
-    characters = np.empty_like(places)
-    characters[:, 0] = origin[places[:, 0]]
-    characters[:, 1] = origin[places[:, 1] - 1] + 1
-    return hashes[:count], characters

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from decontam.jit import inlined, kernel
+from decontam.jit import inlined, kernel, part
 from decontam.room import Room
 from decontam.tokens import CLASS_BITS, OPERATOR, Hashes, Offsets, pack, tokenise
 
@@ -36,7 +36,7 @@ def trigram(first, second, third):
     return state ^ (state >> np.uint64(31))
 
 
-@kernel
+@part
 def whole(words, start, end):
     """The hash of a text as a whole; never that of a trigram."""
     state = START

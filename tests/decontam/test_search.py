@@ -7,10 +7,16 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from decontam import search
 from decontam.index import hash_table, holders, look_up
-from decontam.jit import kernel
-from decontam.search import SKIPPED, align, changes, cover, held, renamed, trim
+from decontam.search import SKIPPED
 from decontam.words import words_of
+from tests.decontam.kernels import from_python
+
+align, changes, cover, held, renamed, trim, ask = map(
+    from_python,
+    (search.align, search.changes, search.cover, search.held, search.renamed, search.trim, look_up),
+)
 
 NAMES = "alpha beta gamma delta 7 8 9 x y".split()  # noqa: SIM905
 WORD = dict(zip(NAMES, words_of([" ".join(NAMES)]).words.astype(np.uint32), strict=True))
@@ -147,11 +153,6 @@ def test_operators_count_between_symbols_that_stayed() -> None:
     assert operators("x^4 + x^2", "x^4 - x^2") == 1
     assert operators("x^4 + x^2", "x 4 x 2") == 0
     assert operators("alpha - beta", "alpha + beta") == 0
-
-
-@kernel
-def ask(key, slots):
-    return look_up(key, slots)
 
 
 @settings(max_examples=60, deadline=None)

@@ -12,7 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decontam import tokens
+from decontam.evidence import FOLDING, word_places
+from decontam.simd import WIDTH
 from decontam.tokens import CHARACTER, NUMBER, OPERATOR, WORD, arrow_texts, pack, tokenise
+from decontam.words import words_of
+from tests.decontam.kernels import from_python
 
 LETTER = r"(?:[a-z]|[^\x00-\x7f])"
 PLAIN = re.compile(
@@ -90,15 +94,75 @@ def test_there_is_room_for_characters_of_more_tokens_than_bytes() -> None:
     assert [len(row) for row in kernel_tokens(["½"] * 100)] == [3] * 100
 
 
+places_of = from_python(word_places)
+
+
+def word_spans(text: str) -> tuple[np.ndarray, np.ndarray]:
+    """The words of a text and their character spans, as evidence has them."""
+    data, offsets = pack([text])
+    size = 3 * int(offsets[-1]) + WIDTH
+    hashes, spans = np.empty(size, np.uint64), np.empty((size, 2), np.int64)
+    scratch, origin = np.empty(size, np.uint8), np.empty(size, np.int32)
+    count = places_of(
+        tokens.read_only(data), 0, int(offsets[-1]), *FOLDING, scratch, origin, hashes, spans
+    )
+    return words_of([text]).words, spans[:count]
+
+
 @settings(max_examples=100, deadline=None)
 @given(TEXT)
-def test_spans_point_at_the_text_that_each_token_came_from(text: str) -> None:
-    hashes, places = tokens.spans(text)
-    assert hashes.tolist() == kernel_tokens([text])[0]
+def test_spans_point_at_the_text_that_each_word_came_from(text: str) -> None:
+    hashes, places = word_spans(text)
+    assert len(hashes) == len(places)
     for h, (start, end) in zip(hashes.tolist(), places.tolist(), strict=True):
         assert 0 <= start < end <= len(text)
         if h & 3 in (WORD, NUMBER) and text.isascii():
             assert kernel_tokens([text[start:end]])[0] == [h]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "a",
+                "Word",
+                "don't",
+                "o'",
+                "'",
+                "1,000",
+                "1,0000",
+                "3.14",
+                ".5",
+                "x",
+                "-",
+                "^",
+                " ",
+                "中",
+                "é",
+                "abcdefghij" * 7,
+                "123456789" * 8,
+            ]
+        ),
+        max_size=60,
+    )
+)
+def test_tokens_do_not_depend_on_where_a_window_ends(pieces: list[str]) -> None:
+    """Long texts, whose tokens meet the ends of windows of 64 bytes, against the plain twin."""
+    text = "".join(pieces)
+    plain = plain_tokens(text)
+    (found,) = kernel_tokens([text])
+    assert [h & 3 for h in found] == [kind for _, kind in plain]
+    assert found == [kernel_tokens([name])[0][0] for name, _ in plain]
+
+
+def test_a_text_is_hashed_whole_only_where_its_ends_may_be_known() -> None:
+    texts = ["What is the capital of Burundi?", "what's the capital, of burundi", "Another text"]
+    bits, squashed = np.zeros(1 << 10, np.uint64), np.empty(1, np.uint64)
+    tokenise(*pack([texts[0]]), squashed, bits, learn=True)
+    found = np.empty(3, np.uint64)
+    tokenise(*pack(["What-is the CAPITAL of burundi", *texts[1:]]), found, bits)
+    assert found.tolist() == [squashed[0], 0, 0]
 
 
 @pytest.mark.parametrize(
