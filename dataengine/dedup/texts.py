@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dataengine.errors import UserError
@@ -15,7 +15,9 @@ from dataengine.errors import UserError
 Side = Literal["prompt", "row"]
 """`prompt`: what the user said, over all turns. `row`: everything that anybody said."""
 
-BATCH = 4096
+BATCH = 1024
+READ = 1 << 18
+"""Rows and bytes read at a time: few, so that the same memory serves again and again."""
 CONVERSATIONS = ("messages", "prompt", "chosen", "rejected")
 """The columns that may hold messages, in reading order."""
 
@@ -67,7 +69,7 @@ class Block:
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """At most `BATCH` rows at a time, with these columns."""
-        with pq.ParquetFile(self.path) as file:
+        with pq.ParquetFile(self.path, pre_buffer=False, buffer_size=READ) as file:
             yield from file.iter_batches(BATCH, [self.group], columns, use_threads=False)
 
     def texts(self, side: Side) -> Iterator[tuple[int, Texts]]:
@@ -105,7 +107,7 @@ def texts(batch: pa.RecordBatch, side: Side) -> Texts:
     """The pieces of text on one side of rows: `batch` holds the columns of `conversations`."""
     found = [piece for column in batch.columns for piece in _pieces(column, side)]
     strings = [strings for strings, _, _ in found]
-    data, bounds = _buffers(strings[0] if len(strings) == 1 else pa.concat_arrays(strings))
+    data, bounds = _buffers(_joined(strings))
     base = np.cumsum([0, *(len(s) for s in strings)])
     turns = np.concatenate([t + b for (_, t, _), b in zip(found, base, strict=False)])
     owners = np.concatenate([owners for _, _, owners in found])
@@ -118,25 +120,44 @@ def texts(batch: pa.RecordBatch, side: Side) -> Texts:
 
 def _pieces(column: pa.Array, side: Side) -> Iterator[tuple[pa.Array, np.ndarray, np.ndarray]]:
     """Strings, the turns among them that count, and the row that each of those belongs to."""
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        yield _large(column), np.arange(len(column)), np.arange(len(column))
+    if _are_strings(column):
+        yield column, np.arange(len(column)), np.arange(len(column))
         return
-    turns = column.flatten()
-    owners = np.repeat(np.arange(len(column)), pc.list_value_length(column).fill_null(0))
+    bounds = _bounds(column)
+    turns = column.values[bounds[0] : bounds[-1]]
+    owners = np.repeat(np.arange(len(column)), np.diff(bounds))
     if side == "prompt":
-        spoken = pc.equal(turns.field("role"), "user").fill_null(False)
-        wanted = np.flatnonzero(spoken.to_numpy(zero_copy_only=False))
-        yield _large(turns.field("content")), wanted, owners[wanted]
+        spoken = (pl.Series(turns.field("role")) == "user").fill_null(False)
+        wanted = np.flatnonzero(spoken.to_numpy())
+        yield turns.field("content"), wanted, owners[wanted]
         return
     everyone = np.arange(len(turns))
-    yield _large(turns.field("content")), everyone, owners
+    yield turns.field("content"), everyone, owners
     calls = turns.field("tool_calls") if turns.type.get_field_index("tool_calls") >= 0 else None
     if calls is not None and calls.null_count < len(calls):
-        yield _large(calls), everyone, owners
+        yield calls, everyone, owners
 
 
-def _large(strings: pa.Array) -> pa.Array:
-    return strings if pa.types.is_large_string(strings.type) else strings.cast(pa.large_string())
+def _are_strings(column: pa.Array) -> bool:
+    return pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+
+
+def _joined(strings: list[pa.Array]) -> pa.Array:
+    """Several arrays of strings as one."""
+    if len(strings) == 1 and _are_strings(strings[0]):
+        return strings[0]
+    return pa.concat_arrays([s.cast(pa.large_string()) for s in strings])
+
+
+def _bounds(array: pa.Array) -> np.ndarray:
+    """Where the strings or lists of an array start and end, as one more number than there are.
+
+    From the buffer itself: Arrow's own ways (`to_numpy`, `flatten`) import pandas and more, which
+    takes as long as reading a hundred thousand rows. Where Parquet is read, a null is empty.
+    """
+    wide = pa.types.is_large_string(array.type) or pa.types.is_large_list(array.type)
+    bounds = np.frombuffer(array.buffers()[1] or bytes(8), np.int64 if wide else np.int32)
+    return bounds[array.offset : array.offset + len(array) + 1].astype(np.int64, copy=False)
 
 
 def _buffers(strings: pa.Array) -> tuple[np.ndarray, np.ndarray]:
@@ -144,11 +165,9 @@ def _buffers(strings: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
     The bytes are read-only, whatever Arrow says of its memory: kernels are compiled for that.
     """
-    _, offsets, data = strings.buffers()
-    bounds = np.frombuffer(offsets, np.int64)[strings.offset : strings.offset + len(strings) + 1]
-    characters = np.frombuffer(data or b"\0", np.uint8)
+    characters = np.frombuffer(strings.buffers()[2] or b"\0", np.uint8)
     characters.flags.writeable = False
-    return characters, bounds
+    return characters, _bounds(strings)
 
 
 def _offsets(counts: np.ndarray) -> np.ndarray:
