@@ -75,7 +75,7 @@ def _room(hashes: int, folder: Path | None) -> np.ndarray:
 @kernel
 def set_batch(texts, rows, n, by_character, tables, scratch, hashes, starts, sizes):
     """The sorted set of each text into its place; `rows` are their numbers among all rows."""
-    _, _, (ends, _), found, hashed = scratch
+    _, (ends, _), found, hashed = scratch
     for i in range(len(rows)):
         row = rows[i]
         tokens = tokens_of(texts, i, by_character, tables, scratch)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from decontam.jit import kernel
+from decontam.jit import inlined, kernel
 
 Kind = Literal["word", "char"]
 TOKENS: dict[Kind, int] = {"word": 5, "char": 9}
@@ -32,46 +32,46 @@ class Shingling:
         return self.kind == "char"
 
 
-MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-LEFT, RIGHT, HALF = np.uint64(31), np.uint64(33), np.uint64(32)
+MULTIPLIER, FINISH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
+HALF = np.uint64(32)
 
 
-@kernel
-def pair(first, second):
-    """One hash for two in this order."""
-    mixed = (first ^ ((second << LEFT) | (second >> RIGHT))) * MULTIPLIER
-    return mixed ^ (mixed >> HALF)
+@inlined
+def spread(number):
+    """One number for each, its high bits from all of its bits."""
+    return (number ^ (number >> HALF)) * FINISH
 
 
 @kernel
 def windows(tokens, count, n, out):
     """Write the hash of every run of n tokens into `out`; returns how many there are.
 
-    Runs double in length until the longest power of two within n; two of those, overlapping,
-    cover a run of n. A text of fewer than n tokens has no shingle.
+    By the hashes of all that comes before a place (Karp and Rabin 1987): the run's own is what
+    is new at its end. `out` has room for one number more than there are tokens. A text of fewer
+    than n tokens has no shingle.
     """
     total = count - n + 1
     if total <= 0:
         return 0
+    before, weight = np.uint64(0), np.uint64(1)
     for i in range(count):
-        out[i] = pair(tokens[i], MULTIPLIER)
-    width = 1
-    while width * 2 <= n:
-        for i in range(count - width * 2 + 1):
-            out[i] = pair(out[i], out[i + width])
-        width *= 2
-    if width < n:
-        for i in range(total):
-            out[i] = pair(out[i], out[i + n - width])
+        out[i] = before
+        before = before * MULTIPLIER + tokens[i]
+    out[count] = before
+    for _ in range(n):
+        weight *= MULTIPLIER
+    for i in range(total):
+        out[i] = spread(out[i + n] - out[i] * weight)
     return total
 
 
 @kernel
-def sequence(tokens, count):
+def sequence(shingles, count):
     """One hash for the whole text: equal texts and no others (2^-64) have equal ones."""
-    h = np.uint64(count)
+    h = place = np.uint64(count)
     for i in range(count):
-        h = pair(h, tokens[i])
+        place += MULTIPLIER
+        h += spread(spread(shingles[i] ^ place))
     return h
 
 

@@ -66,7 +66,7 @@ class Sketches:
 @kernel
 def sketch_batch(texts, n, by_character, hashes, tables, scratch, sketches, tokens, shingles, keys):
     """Sketch, counts and key of every row of a batch; rows under n tokens get counts alone."""
-    _, _, _, found, hashed = scratch
+    _, _, found, hashed = scratch
     multipliers, offsets = hashes
     minima = np.empty(len(multipliers), np.uint32)
     for row in range(len(tokens)):
@@ -74,5 +74,5 @@ def sketch_batch(texts, n, by_character, hashes, tables, scratch, sketches, toke
         tokens[row] = count
         shingles[row] = windows(found, count, n, hashed)
         if shingles[row] > 0:
-            keys[row] = sequence(found, count)
+            keys[row] = sequence(hashed, shingles[row])
             sketch(hashed, shingles[row], multipliers, offsets, minima, sketches[row])

@@ -40,7 +40,7 @@ class Twins:
         return list(found + " ") if found else []
 
     def hash_of_word(self, word: bytes) -> int:
-        state = 0
+        state, word = 0, word.replace(b"^", b"~")
         for start in range(0, len(word), 8):
             state = (state ^ int.from_bytes(word[start : start + 8], "little")) * GOLDEN & MASK
             state ^= state >> 32

@@ -29,6 +29,19 @@ def test_windows_are_equal_where_the_runs_of_tokens_are(tokens, n):
     assert len(set(out[:count].tolist())) == len(set(runs))
 
 
+@settings(max_examples=100, deadline=None)
+@given(tokens=ANY, n=st.integers(1, 13))
+def test_a_window_is_the_polynomial_of_its_tokens(tokens, n):
+    out, expected = np.zeros(len(tokens) + 1, np.uint64), []
+    count = shingles.windows(np.array(tokens, np.uint64), len(tokens), n, out)
+    for i in range(len(tokens) - n + 1):
+        h = 0
+        for token in tokens[i : i + n]:
+            h = (h * int(shingles.MULTIPLIER) + token) % 2**64
+        expected.append((h ^ h >> 32) * int(shingles.FINISH) % 2**64)
+    assert out[:count].tolist() == expected
+
+
 @settings(max_examples=200, deadline=None)
 @given(first=FEW, second=FEW)
 def test_sequences_are_equal_where_the_texts_are(first, second):
@@ -52,7 +65,7 @@ def test_jaccard_is_that_of_python_sets(first, second, at_least):
 
 
 def test_a_token_repeated_a_million_times_is_one_shingle():
-    tokens, out = np.full(1_000_000, 7, np.uint64), np.zeros(1_000_000, np.uint64)
+    tokens, out = np.full(1_000_000, 7, np.uint64), np.zeros(1_000_001, np.uint64)
     count = shingles.windows(tokens, len(tokens), 5, out)
     assert len(as_set(out[:count].tolist())) == 1
     assert len(as_set([n << 32 for n in range(1000)] * 300)) == 1000

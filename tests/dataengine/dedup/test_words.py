@@ -15,28 +15,38 @@ TEXT = st.text(
 )
 
 
-def tokens(pieces: list[str], by_character: bool = False) -> list[int]:
+def tokens(pieces: list[str], by_character: bool = False, beyond: bytes = b"") -> list[int]:
+    """`beyond` is what stands in memory after the last text."""
     encoded = [piece.encode() for piece in pieces]
     ends = np.cumsum([len(piece) for piece in encoded], dtype=np.int64)
-    data = np.frombuffer(b"".join(encoded) or b"\0", np.uint8)
+    data = np.frombuffer(b"".join(encoded) + beyond or b"\0", np.uint8)
     starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
     texts = Texts(data, starts, ends, np.array([0, len(pieces)], np.int64))
     scratch = Scratch().arrays(int(ends[-1]))
     count = tokens_of(texts, 0, by_character, TABLES, scratch)
-    return [int(token) for token in scratch[3][:count]]
+    return [int(token) for token in scratch[2][:count]]
 
 
 @settings(max_examples=300, deadline=None)
 @given(pieces=st.lists(TEXT, min_size=1, max_size=3))
 def test_words_are_those_of_the_twin(pieces, twins):
     expected = [twins.hash_of_word(word) for piece in pieces for word in twins.words(piece)]
-    assert tokens(pieces) == expected
+    assert tokens(pieces) == tokens(pieces, beyond=b"x-+" * 50) == expected
 
 
 @pytest.mark.parametrize("size", [*range(55, 75), 127, 128, 129])
 def test_words_around_the_edge_of_a_block(size, twins):
-    for text in ("a" * size, "a" * size + " b", "a" * size + "+b", "a " * size, "+" * size):
-        assert tokens([text]) == [twins.hash_of_word(word) for word in twins.words(text)]
+    for text in (
+        "a" * size,
+        "a" * size + " b",
+        "a" * size + "+b",
+        "a " * size,
+        "+" * size,
+        " " * size + "-1",
+        "a" * size + "#",
+    ):
+        expected = [twins.hash_of_word(word) for word in twins.words(text)]
+        assert tokens([text]) == tokens([text], beyond=b"x" * 64) == expected
 
 
 @settings(max_examples=200, deadline=None)
@@ -44,6 +54,7 @@ def test_words_around_the_edge_of_a_block(size, twins):
 def test_characters_are_those_of_the_twin(text, twins):
     found = tokens([text], by_character=True)
     expected = twins.characters(text)
+    assert tokens([text], by_character=True, beyond=b"x" * 64) == found
     assert len(found) == len(expected)
     alphabet = dict(zip(found, expected, strict=True))
     assert [alphabet[token] for token in found] == expected
