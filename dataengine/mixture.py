@@ -162,7 +162,7 @@ class Mixture(Config):
     @classmethod
     def _protected(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, dict):
-            return value | {"base": _base(info)}
+            return _with_judge(value, info) | {"base": _base(info)}
         return None if value is False else value
 
     @field_validator("splits")
@@ -183,10 +183,7 @@ class Mixture(Config):
         """Give the stage the models that it may ask."""
         if not isinstance(value, dict):
             return value
-        models, budget = info.data.get("models") or {}, info.data.get("budget")
-        if value.get("policy") not in models:
-            raise unknown(str(value.get("policy")), list(models) or ["(none)"], "model", "policy")
-        return value | {"models": models, "usd": budget.usd if budget else None}
+        return value | _models(value.get("policy"), "policy", info)
 
     @model_validator(mode="after")
     def _difficulty_is_of_tasks(self) -> "Mixture":
@@ -240,6 +237,22 @@ def _with_base(source: Any, base: Path) -> Any:
 
 def _base(info: ValidationInfo) -> Path:
     return (info.context or {}).get("base", Path())
+
+
+def _models(name: Any, key: str, info: ValidationInfo) -> dict[str, Any]:
+    """The models that a stage may ask, and the budget, where `name` is one of them."""
+    models, budget = info.data.get("models") or {}, info.data.get("budget")
+    if name not in models:
+        raise unknown(str(name), list(models) or ["(none)"], "model", key)
+    return {"models": models, "usd": budget.usd if budget else None}
+
+
+def _with_judge(value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    """Decontamination whose judge of paraphrases, if it has one, can be asked."""
+    second = value.get("paraphrases")
+    if not isinstance(second, dict) or second.get("judge") is None:
+        return value
+    return value | {"paraphrases": second | _models(second["judge"], "paraphrases", info)}
 
 
 def _filter(entry: Any, tokenizer: str | None) -> Stage:

@@ -5,11 +5,25 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from dataengine.config import Config
 from dataengine.errors import UserError
+from dataengine.models.config import ModelConfig
 from dataengine.stages.stage import Context, Outcome, Stage, Survey
 from dataengine.table import Table
+
+
+class Paraphrases(Config):
+    """The second tier: rows that ask an item's problem in other words. See `decontam/semantic.py`.
+
+    Needs the extra `semantic`."""
+
+    judge: str | None = None
+    """A model, as the mixture's `models:` call it, that decides what the tier is not sure of."""
+    max_tokens: int = Field(512, gt=0)
+    models: dict[str, ModelConfig] = Field(default_factory=dict, exclude=True)
+    usd: float | None = Field(None, exclude=True)
 
 
 class Decontaminate(Stage):
@@ -24,13 +38,40 @@ class Decontaminate(Stage):
     is asked of the Hub, and suites that are not in it are declared as not protected."""
     method: Literal["default", "tulu3"] = "default"
     """`tulu3` is the published rule: 8-grams, over half of an item's tokens, user turns."""
+    paraphrases: Paraphrases | None = None
+    """`true`, or {judge: MODEL}: paraphrases too, in the rows that hold no item as it is."""
     base: Path = Field(default=Path(), exclude=True)
 
+    @field_validator("paraphrases", mode="before")
+    @classmethod
+    def _true_is_the_default(cls, value: Any) -> Any:
+        return {} if value is True else None if value is False else value
+
     def explain(self) -> str:
-        return f"against {', '.join(self.against)}" + (f" in {self.path}" if self.path else "")
+        second = self.paraphrases
+        return (
+            f"against {', '.join(self.against)}"
+            + (f" in {self.path}" if self.path else "")
+            + (", paraphrases too" if second else "")
+            + (f", those in doubt judged by {second.judge}" if second and second.judge else "")
+        )
+
+    def identity(self) -> dict[str, Any]:
+        second = self.paraphrases
+        judge = second.models[second.judge].identity() if second and second.judge else None
+        return super().identity() | {"judge": judge}
 
     def needs(self) -> dict[str, str]:
-        return {suite.name: "missing" if suite.missing else suite.hash for suite in self.suites}
+        found = {suite.name: "missing" if suite.missing else suite.hash for suite in self.suites}
+        if self.paraphrases:
+            from decontam import embedding
+
+            try:
+                embedding.model_folder()
+            except ValueError as error:
+                raise UserError(f"decontaminate: {error}") from None
+            found["paraphrases by"] = embedding.MODEL
+        return found
 
     def settled(self) -> bool:
         return self.path is not None or all(map(self._is_file, self.against))
@@ -69,14 +110,25 @@ class Decontaminate(Stage):
                 method=self.method,
                 cache=context.cache,
                 threads=context.workers,
+                paraphrases=self.paraphrases is not None,
             )
         except ValueError as error:
             raise UserError(f"decontaminate: {error}") from None
+        if self.paraphrases and self.paraphrases.judge:
+            findings = self._judged(findings, self.paraphrases, context)
         return Survey(
             found=findings.decisions.filter(pl.col("decision") == "drop"),
             tables={"decisions": findings.decisions, "evidence": findings.evidence},
             figures=findings.report | {"missing": missing},
         )
+
+    def _judged(self, findings: Any, second: Paraphrases, context: Context) -> Any:
+        from dataengine.models.session import session
+        from dataengine.stages.same_problem import judged
+
+        assert context.ledger is not None and second.judge is not None
+        with session(second.models, context.ledger, second.usd) as opened:
+            return judged(findings, opened, second.judge, second.max_tokens, self.name)
 
     def apply(self, rows: pl.DataFrame, survey: Survey) -> Outcome:
         hits = (
