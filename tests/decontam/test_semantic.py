@@ -208,6 +208,16 @@ def test_vectors_of_the_items_are_kept(found, tmp_path: Path, monkeypatch) -> No
     assert asked == [REPHRASED]
 
 
+def test_a_row_of_many_lines_costs_as_much_as_one_of_few(found, monkeypatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        "decontam.semantic.embedder", lambda: lambda t: (asked.extend(t), embed(t))[1]
+    )
+    found("\n".join(f"This is line {n} of them." for n in range(100_000)))
+    rows = [text for text in asked if text.startswith("This is line")]
+    assert len(rows) == 64
+
+
 def test_the_extra_missing_is_one_line(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr("decontam.embedding.find_spec", lambda name: None)
     rows, items = tmp_path / "rows.jsonl", tmp_path / "mine.jsonl"
