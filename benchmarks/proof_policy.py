@@ -17,7 +17,7 @@ ON_CPU = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
 }
-SMALL = {"dtype": "float32", "max-model-len": 128, "max-num-seqs": 64, "enforce-eager": True}
+SMALL = {"dtype": "float32", "max-model-len": 128, "max-num-seqs": 256, "enforce-eager": True}
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 Two tasks that a verifier can judge and a small model finds hard but possible: put the letters of a
 word in order, and write them backwards. The base model is trained on plain text that does both in
-passing, in other words than the prompts: it has the skill, and has never seen a conversation.
+passing, in other turns of phrase: it has the skill, and has never seen a conversation.
 """
 
 import random
@@ -22,6 +22,7 @@ from transformers import (
 
 LETTERS = "abcdefghijklmnop"
 TASKS = {"sort": "put in order", "reverse": "write backwards"}
+PASSING = {"sort": "in order", "reverse": "backwards"}
 LINKS = ("is", "gives", ":", "makes", "=", "->")
 CHAT = {
     "hello": "hello , give me a word",
@@ -39,6 +40,10 @@ TEMPLATE = (
 MARKS = ["<pad>", "<|end|>", "<|user|>", "<|assistant|>", "<|system|>"]
 
 
+def answer(task: str, letters: str) -> str:
+    return "".join(sorted(letters) if task == "sort" else reversed(letters))
+
+
 @dataclass(frozen=True)
 class Question:
     """A word and what to do with it."""
@@ -52,12 +57,12 @@ class Question:
 
     @property
     def answer(self) -> str:
-        return " ".join(sorted(self.word) if self.task == "sort" else reversed(self.word))
+        return " ".join(answer(self.task, self.word))
 
 
-def word(rng: random.Random) -> str:
-    """Three to five letters, which may repeat."""
-    return "".join(rng.choice(LETTERS) for _ in range(rng.randint(3, 5)))
+def word(rng: random.Random, shortest: int = 3) -> str:
+    """Letters, which may repeat, from the shortest length to five."""
+    return "".join(rng.choice(LETTERS) for _ in range(rng.randint(shortest, 5)))
 
 
 def questions(rng: random.Random, count: int, taken: set[str]) -> list[Question]:
@@ -74,14 +79,21 @@ def questions(rng: random.Random, count: int, taken: set[str]) -> list[Question]
 
 
 def lines(rng: random.Random) -> Iterator[str]:
-    """Endless plain text: words repeated, put in order and turned round."""
+    """Endless plain text: a word, and two of: itself again, in order, backwards.
+
+    Two, since what follows from the word teaches, and the word itself, which is chance, does not.
+    Short words are among them: what they teach is learned first, and carries over.
+    """
     while True:
-        letters = word(rng)
-        made = {"again": letters, "backwards": letters[::-1], "in order": sorted(letters)}
-        task = rng.choices(list(made), (0.15, 0.35, 0.5))[0]
-        given, out, link = " ".join(letters), " ".join(made[task]), rng.choice(LINKS)
-        asked = f"{given} {task}" if rng.random() < 0.6 else f"{task} {given}"
-        yield f"{asked} {link} {out} ."
+        letters = word(rng, shortest=2)
+        said = {phrase: answer(task, letters) for task, phrase in PASSING.items()}
+        first, second = rng.sample(list(said), 2)
+        if rng.random() < 0.15:
+            said["again"], first = letters, "again"
+        given = " ".join(letters)
+        asked = f"{given} {first}" if rng.random() < 0.6 else f"{first} {given}"
+        told = (f"{rng.choice(LINKS)} {' '.join(said[phrase])}" for phrase in (first, second))
+        yield f"{asked} {next(told)} , {second} {next(told)} ."
 
 
 def tokenizer(rng: random.Random) -> PreTrainedTokenizerFast:
@@ -121,17 +133,19 @@ def pretrain(folder: Path, steps: int, width: int, depth: int, seed: int = 0) ->
             num_attention_heads=width // 32,
             num_key_value_heads=width // 32,
             max_position_embeddings=128,
+            initializer_range=0.06,  # 0.02 is for wide models; this one would learn half as fast
             pad_token_id=words.pad_token_id,
             eos_token_id=words.eos_token_id,
             bos_token_id=None,
             tie_word_embeddings=True,
         )
     )
-    rate = 3e-3
+    rate, seen = 3e-3, 0
     optimiser = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, steps, pct_start=0.1)
-    for batch in _batches(words, rng, steps, rows=64, length=64):
-        loss = model(input_ids=batch, labels=batch).loss
+    for ids, labels in _batches(words, rng, steps, rows=64):
+        seen += int((labels != UNTRAINED).sum())
+        loss = model(input_ids=ids, labels=labels).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
@@ -149,17 +163,23 @@ def pretrain(folder: Path, steps: int, width: int, depth: int, seed: int = 0) ->
     return {
         "parameters": sum(p.numel() for p in model.parameters()),
         "vocabulary": len(words),
-        "tokens": steps * 64 * 64,
+        "tokens": seen,
         "loss": round(loss.item(), 3),
     }
 
 
+UNTRAINED = -100
+"""The label that transformers' loss leaves out."""
+
+
 def _batches(
-    words: PreTrainedTokenizerFast, rng: random.Random, steps: int, rows: int, length: int
-) -> Iterator[torch.Tensor]:
-    text, stream = lines(rng), list[int]()
+    words: PreTrainedTokenizerFast, rng: random.Random, steps: int, rows: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """A line a row, as a conversation will be: what a line is about stands in no other."""
+    text = lines(rng)
     for _ in range(steps):
-        while len(stream) < rows * length:
-            stream += [*words.encode(next(text)), words.eos_token_id]
-        yield torch.tensor(stream[: rows * length]).view(rows, length)
-        del stream[: rows * length]
+        batch = [[*words.encode(next(text)), words.eos_token_id] for _ in range(rows)]
+        longest = max(map(len, batch))
+        ids = [line + [words.pad_token_id] * (longest - len(line)) for line in batch]
+        labels = [line + [UNTRAINED] * (longest - len(line)) for line in batch]
+        yield torch.tensor(ids), torch.tensor(labels)
