@@ -27,7 +27,8 @@ from decontam.simd import WIDTH
 from decontam.tokens import Bytes, Offsets, arrow_texts, pack
 
 BLOCK = 8 << 20
-ROWS = 8192
+# Of Parquet, as many rows as make a block, between these; so many bytes of the file at a time.
+FEWEST_ROWS, ROWS, READ = 64, 8192, 1 << 18
 JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
 
 
@@ -42,7 +43,6 @@ class Batch:
     row_texts: Offsets
     parsed: Callable[[int], dict[str, Any]]
     sources: Callable[[], Counter[str]]
-    names: tuple[list[Any], list[Any]] | None = None
     file: str = ""
     first_row: int = 0
     size: int = 0
@@ -59,11 +59,8 @@ class Batch:
 
     def name(self, r: int) -> tuple[str, str]:
         """The row's id (else its place: `file:number`) and its source (else the file's name)."""
-        if self.names is not None:
-            given, source = self.names[0][r], self.names[1][r]
-        else:
-            row = self.row(r)
-            given, source = row.get("id"), row.get("source")
+        row = self.row(r)
+        given, source = row.get("id"), row.get("source")
         place = f"{self.file}:{self.first_row + r}"
         return (
             place if given is None else str(given),
@@ -161,7 +158,7 @@ def json_batch(block: bytes, path: Path, first_row: int, room: Room) -> tuple[Ba
 
 def parquet_batches(path: Path) -> Iterator[Batch]:
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, pre_buffer=False, buffer_size=READ)
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(f"{path}: cannot be read as Parquet ({error})") from error
     names = file.schema_arrow.names
@@ -176,7 +173,9 @@ def parquet_batches(path: Path) -> Iterator[Batch]:
         raise InputError(f"{path}: no column holds text; it has {', '.join(names)}")
     first_row = 0
     own = [name for name in ("id", "source") if name in names]
-    for table in file.iter_batches(ROWS, columns=[*own, *wanted, *nested]):
+    size = sum(file.metadata.row_group(g).total_byte_size for g in range(file.num_row_groups))
+    rows = int(np.clip(BLOCK * file.metadata.num_rows // max(size, 1), FEWEST_ROWS, ROWS))
+    for table in file.iter_batches(rows, columns=[*own, *wanted, *nested]):
         yield arrow_batch(table, str(path), first_row)
         first_row += table.num_rows
 
@@ -188,15 +187,18 @@ def arrow_batch(table: pa.RecordBatch, file: str, first_row: int) -> Batch:
     for name in table.schema.names:
         if name not in SKIPPED_KEYS:
             collect(table.column(name), name, np.arange(rows, dtype=np.int64), pieces)
-    columns = [table.column(n).to_pylist() if n in table.schema.names else [None] * rows
-               for n in ("id", "source")]  # fmt: skip
 
     def parsed(r: int) -> dict[str, Any]:
         return table.slice(r, 1).to_pylist()[0]
 
     def count_sources() -> Counter[str]:
-        own = Path(file).stem
-        return Counter(own if source is None else str(source) for source in columns[1])
+        if "source" not in table.schema.names:
+            return Counter({Path(file).stem: rows})
+        counts: Counter[str] = Counter()
+        for named in table.column("source").value_counts().to_pylist():
+            source = Path(file).stem if named["values"] is None else str(named["values"])
+            counts[source] += named["counts"]
+        return counts
 
     if not pieces:
         data, offsets = pack([])
@@ -209,10 +211,9 @@ def arrow_batch(table: pa.RecordBatch, file: str, first_row: int) -> Batch:
         bounds,
         parsed,
         count_sources,
-        (columns[0], columns[1]),
-        file,
-        first_row,
-        table.nbytes,
+        file=file,
+        first_row=first_row,
+        size=table.nbytes,
     )
 
 
@@ -241,9 +242,10 @@ def in_row_order(
     pieces: list[tuple[Any, NDArray[np.int64]]], rows: int
 ) -> tuple[Bytes, Offsets, Offsets]:
     """One string array in row order; within a row, in the order of the pieces."""
-    texts = pa.concat_arrays([texts for texts, _ in pieces])
-    row = np.concatenate([row for _, row in pieces])
+    texts, row = pieces[0]
     if len(pieces) > 1:
+        texts = pa.concat_arrays([texts for texts, _ in pieces])
+        row = np.concatenate([row for _, row in pieces])
         order = np.argsort(row, kind="stable")
         texts, row = texts.take(pa.array(order)), row[order]
     bounds = np.searchsorted(row, np.arange(rows + 1))

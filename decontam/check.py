@@ -21,6 +21,7 @@ from decontam.index import Index, Suite, load_or_build
 from decontam.policy import apply_policies
 from decontam.rows import InputError
 from decontam.scan import BatchWords, Scanner
+from decontam.spool import Spool
 
 MADE_OF, MADE_LEAST = 0.5, 20
 
@@ -112,13 +113,13 @@ class Checker:
         self._local = threading.local()
 
     def run(self, batches: Iterator[Batch], threads: int) -> Findings:
-        evidence: list[pl.DataFrame] = []
+        evidence = Spool(EVIDENCE)
         counts: Counter[str] = Counter()
         for found, sources in in_order(self._batch, batches, threads):
-            evidence += found
+            for table in found:
+                evidence.put(table)
             counts += sources
-        table = pl.concat(evidence) if evidence else pl.DataFrame(schema=EVIDENCE)
-        table = drop_what_a_suite_made(table, self.index.suites)
+        table = drop_what_a_suite_made(evidence.table(), self.index.suites)
         facts = {
             "method": "default",
             "thresholds": {
@@ -173,18 +174,17 @@ def drop_what_a_suite_made(evidence: pl.DataFrame, suites: list[dict[str, Any]])
         .filter((pl.col("hit") >= MADE_OF * pl.col("of")) & (pl.col("hit") >= MADE_LEAST))
         .select("source", "suite", pl.lit(True).alias("made"))
     )
+    if made.is_empty():
+        return evidence
     unsure = pl.col("rule").is_in(["stock phrase", "shared question", "words in passing"])
-    promoted = pl.col("made").fill_null(False) & unsure & (pl.col("decision") == "review")
-    return (
-        evidence.join(made, on=["source", "suite"], how="left", maintain_order="left")
-        .with_columns(
-            pl.when(promoted).then(pl.lit("drop")).otherwise("decision").alias("decision"),
-            pl.when(promoted)
-            .then(pl.lit("its source was made from this suite"))
-            .otherwise("reason")
-            .alias("reason"),
-        )
-        .drop("made")
+    of_these = evidence.select("source", "suite").join(
+        made, on=["source", "suite"], how="left", maintain_order="left"
+    )["made"]
+    promoted = of_these.fill_null(False) & unsure & (pl.col("decision") == "review")
+    because = pl.lit("its source was made from this suite")
+    return evidence.with_columns(
+        pl.when(promoted).then(pl.lit("drop")).otherwise("decision").alias("decision"),
+        pl.when(promoted).then(because).otherwise("reason").alias("reason"),
     )
 
 
