@@ -15,7 +15,7 @@ import polars as pl
 from decontam import decide as rules
 from decontam.batches import Batch, read_batches
 from decontam.decide import decide, short_copies
-from decontam.evidence import EVIDENCE, Evidence
+from decontam.evidence import EVIDENCE, Evidence, breaks_off, stands_alone
 from decontam.findings import Findings, findings
 from decontam.index import Index, Suite, load_or_build
 from decontam.policy import apply_policies
@@ -146,17 +146,20 @@ class Checker:
         return found, batch.sources()
 
     def _sentences(self, decided: pl.DataFrame, batch: Batch, words: BatchWords) -> pl.DataFrame:
-        """`decided`, where a copy of few words in mid-sentence is only for review."""
-        short = short_copies(decided).arg_true()
-        if not len(short):
+        """`decided`, where a copy of few words in mid-sentence, or a question's beginning that goes
+        on otherwise, is only for review."""
+        cut = decided["rule"] == "beginning"
+        places = (short_copies(decided) | cut).arg_true()
+        if not len(places):
             return decided
         evidence: Evidence = self._local.evidence
-        alone = evidence.stand_alone(decided[short], batch, words.text_words)
-        passing = short.filter(~pl.Series(alone))
-        return decided.with_columns(
-            decided["decision"].scatter(passing, "review"),
-            decided["rule"].scatter(passing, "words in passing"),
-        )
+        around = evidence.around(decided[places], batch, words.text_words)
+        decision, rule = decided["decision"].to_list(), decided["rule"].to_list()
+        for place, (before, after) in zip(places.to_list(), around, strict=True):
+            if not (breaks_off(after) if cut[place] else stands_alone(before, after)):
+                decision[place] = "review"
+                rule[place] = "near" if cut[place] else "words in passing"
+        return decided.with_columns(pl.Series("decision", decision), pl.Series("rule", rule))
 
 
 def drop_what_a_suite_made(evidence: pl.DataFrame, suites: list[dict[str, Any]]) -> pl.DataFrame:

@@ -1,7 +1,8 @@
 """From measured matches to decisions, each by a named rule.
 
 `agreement` is the mean of two shares: of the item's weight that is aligned, and of the words that
-are (Dice over the item's words and the stretch of the row from the first aligned to the last). The
+are (Dice over the item's words and the stretch of the row from the first aligned to the last, in
+which a foreign word that is said n times counts 1 + ln n). The
 first falls where what tells the item apart is missing, the second where only that is there.
 What agreement is enough depends on how much evidence there is: the nats aligned. Twenty nats are
 one chance in half a billion, which is about what a large corpus offers in places to start; below
@@ -14,8 +15,8 @@ import polars as pl
 from decontam.index import ANSWER, PASSAGE, QUESTION
 
 # Agreement needed, by the nats aligned; linear in between.
-EVIDENCE = (10.0, 25.0, 50.0, 100.0, 200.0)
-NEEDED = (1.0, 0.90, 0.78, 0.72, 0.66)
+EVIDENCE = (10.0, 15.0, 25.0, 50.0, 100.0, 200.0)
+NEEDED = (1.0, 0.95, 0.87, 0.76, 0.71, 0.66)
 # A copy may miss what rounding and the end of a trimmed match cost.
 COPY = 0.98
 # A copy must tell something: this many nats, or this many words in a row, or it must be more than a
@@ -43,10 +44,25 @@ EITHER_LESS = 0.08
 # With so much more of the weight than of the wording, what is there is the subject of the question
 # and not the question: "Generate a long passage from" is gone, "The Catcher in the Rye" is there.
 SUBJECT_ONLY = 0.15
+# So it is where a question's first words are gone, four or more of them and a fifth of it, and the
+# rest of its weight is there: an order was given about a title, and the title is not the order.
+# No title says more than so many nats.
+HEAD_WORDS, HEAD_SHARE, TITLE_NATS = 4, 0.2, 60.0
+# A question cut off is one still: its first half and more, word by word, at the end of a turn (what
+# a template puts after it is a few words), and enough of it to say much by itself.
+CUT_SHARE, CUT_WORDING, CUT_NATS, CUT_WORDS, AFTER_CUT = 0.5, 0.7, 25.0, 12, 4
+BY_WORD = 0.9
 # What comes this close to the agreement needed is for a person to look at.
 NEAR = 0.06
 
-DROPPED = ("question", "copy", "question and passage", "question and choices", "solution")
+DROPPED = (
+    "question",
+    "copy",
+    "beginning",
+    "question and passage",
+    "question and choices",
+    "solution",
+)
 
 
 def decide(matches: pl.DataFrame) -> pl.DataFrame:
@@ -54,8 +70,7 @@ def decide(matches: pl.DataFrame) -> pl.DataFrame:
 
     decision (drop, review), rule, score (the agreement), in addition.
     """
-    span = pl.col("end") - pl.col("first")
-    wording = 2 * pl.col("aligned") / (span + pl.col("length"))
+    wording = 2 * pl.col("aligned") / (pl.col("span") + pl.col("length"))
     measured = beside_passages(matches).with_columns(
         (pl.col("share") * pl.col("nats")).alias("evidence"),
         wording.cast(pl.Float32).alias("wording"),
@@ -103,8 +118,14 @@ def rule() -> pl.Expr:
     question = pl.col("part") == QUESTION
     enough = pl.col("score") >= pl.col("needed")
     enough &= pl.min_horizontal("share", "wording") >= pl.col("needed") - EITHER_LESS
-    enough &= pl.col("share") - pl.col("wording") <= SUBJECT_ONLY
+    headless = (pl.col("missing") >= HEAD_WORDS) & (
+        pl.col("missing") >= HEAD_SHARE * pl.col("length")
+    )
+    more = pl.col("share") - pl.col("wording")
+    subject = (more > SUBJECT_ONLY) | (headless & (more > 0))
+    enough &= ~(subject & (pl.col("evidence") < TITLE_NATS))
     nearly = pl.col("score") >= pl.col("needed") - NEAR
+    beginning = cut_off() & (pl.col("text_end") - pl.col("end") <= AFTER_CUT) & ~pl.col("shared")
     copy = (pl.col("share") >= COPY) & (pl.col("wording") >= COPY)
     telling = (
         (pl.col("nats") >= COPY_NATS)
@@ -115,16 +136,17 @@ def rule() -> pl.Expr:
     found = enough | (copy & telling)
     has_passage = pl.col("passage") >= 0
     with_choices = pl.col("choices") >= CHOICES_THERE
-    # A question's words may turn up inside its own passage; that is no question asked.
-    inside = (pl.col("first") >= pl.col("passage_first")) & (pl.col("end") <= pl.col("passage_end"))
-    whole_passage = pl.col("passage") >= PASSAGE_WHOLE
+    # A question's words may turn up inside its own passage; that is no question asked. An edited
+    # one counts only where most of the match lies outside, and something says where that is.
+    within = pl.min_horizontal("end", "passage_end") - pl.max_horizontal("first", "passage_first")
+    located = pl.col("passage_first").is_not_null()
+    inside = located & (within >= pl.col("end") - pl.col("first"))
+    outside = located & (2 * within < pl.col("end") - pl.col("first"))
+    edited = (pl.col("passage") >= PASSAGE_WHOLE) & outside
     beside_passage = (
         (pl.col("passage") >= PASSAGE_THERE)
-        & (
-            pl.col("score")
-            >= pl.when(whole_passage).then(QUESTION_EDITED).otherwise(QUESTION_THERE)
-        )
-        & (copy | ~inside.fill_null(False))
+        & (pl.col("score") >= pl.when(edited).then(QUESTION_EDITED).otherwise(QUESTION_THERE))
+        & (copy | ~inside)
     )
     replaced = pl.col("numbers_replaced")
     nothing_else = pl.col("length") - pl.col("aligned") <= replaced
@@ -132,6 +154,7 @@ def rule() -> pl.Expr:
     operators = pl.col("operators_replaced") > 0
     solution = (
         (pl.col("part") == ANSWER)
+        & ~has_passage  # its answer is quoted from the passage
         & (pl.col("score") >= SOLUTION_AGREEMENT)
         & (pl.col("evidence") >= SOLUTION_NATS)
         & ~numbers
@@ -161,12 +184,29 @@ def rule() -> pl.Expr:
         .then(pl.lit("stock phrase"))
         .when(question & enough)
         .then(pl.lit("question"))
+        .when(question & beginning)
+        .then(pl.lit("beginning"))
         .when(question & nearly)
         .then(pl.lit("near"))
         .when(solution)
         .then(pl.lit("solution"))
         .when((pl.col("part") == PASSAGE) & (pl.col("share") >= PASSAGE_THERE))
         .then(pl.lit("passage only"))
+    )
+
+
+def cut_off() -> pl.Expr:
+    """Whether a match is the first part of its reference, word by word."""
+    length, aligned = pl.col("length"), pl.col("aligned")
+    # A word or two of the turn after may be among the rest of the question.
+    by_word = pl.col("run") >= BY_WORD * aligned
+    return (
+        by_word
+        & (pl.col("missing") == 0)
+        & (aligned >= CUT_WORDS)
+        & (pl.col("share") >= CUT_SHARE)
+        & (2 * aligned >= CUT_WORDING * (aligned + length))
+        & (pl.col("share") * pl.col("nats") >= CUT_NATS)
     )
 
 

@@ -8,20 +8,11 @@ import pyarrow as pa
 
 from decontam.batches import Batch
 from decontam.index import NAT, PARTS, Index
-from decontam.jit import kernel, part
+from decontam.jit import kernel
 from decontam.room import Room
 from decontam.simd import WIDTH
-from decontam.tokens import (
-    BYTE_CLASS,
-    CLASS_BITS,
-    FOLDED,
-    FOLDED_LENGTH,
-    LOWER,
-    OPERATOR,
-    fold,
-    read_only,
-    tokenise_folded,
-)
+from decontam.tokens import FOLDING, read_only
+from decontam.words import word_places
 
 SPAN = pl.Struct({"start": pl.Int64, "end": pl.Int64})
 TURN_SPAN = pl.Struct({"turn": pl.Int64, "start": pl.Int64, "end": pl.Int64})
@@ -59,7 +50,6 @@ EVIDENCE = pl.Schema(
 ITEM_CHARACTERS = 4000
 AROUND = 300
 ROW_CHARACTERS = 6000
-FOLDING = (FOLDED, FOLDED_LENGTH, BYTE_CLASS, LOWER)
 # What is looked up line by line.
 KEPT = ("row_id", "source", "role", "turn", "rarest_nats", "row_text", "row_text_start",
         "item_text")  # fmt: skip
@@ -68,19 +58,8 @@ SENTENCE_STARTS = {"", *"\n.:;!?\"'`([{<>*#|-。！？：；“‘「『（》"}
 SENTENCE_ENDS = {"", *"\n.:;!?\"'`)]}<>*#|-_。！？：；”’」』）《…("}
 
 
-@part
-def word_places(data, start, end, packed, lengths, classes, lower, scratch, origin, hashes, spans):
-    """Character spans of a text's words into the first rows of `spans`; returns how many."""
-    size = fold(data, start, end, packed, lengths, scratch, origin)
-    count = tokenise_folded(scratch, 0, size, classes, lower, hashes, 0, spans)
-    words = 0
-    for i in range(count):
-        if hashes[i] & CLASS_BITS != np.uint64(OPERATOR):
-            first, last = spans[i, 0], spans[i, 1] - 1
-            spans[words, 0] = origin[first]
-            spans[words, 1] = origin[last] + 1
-            words += 1
-    return words
+# What may follow the last word of a text cut off.
+CUT_MARKS = " \t.,:;?!…。？！，"
 
 
 @kernel
@@ -265,10 +244,10 @@ class Evidence:
             self.room.array("item", 6 * items + 2 * WIDTH, np.int64).reshape(-1, 2),
         )
 
-    def stand_alone(
+    def around(
         self, decided: pl.DataFrame, batch: Batch, text_words: np.ndarray
-    ) -> list[bool]:
-        """Whether each line's match begins and ends where its turn, a line or a sentence does."""
+    ) -> list[tuple[str, str]]:
+        """What stands before and after each line's match in its turn."""
         text, reference = decided["text"].to_numpy(), decided["reference"].to_numpy()
         last = np.minimum(decided["end"].to_numpy(), text_words[text + 1]) - 1
         none = np.zeros_like(last)
@@ -278,8 +257,7 @@ class Evidence:
         found = []
         for t, (low, high) in zip(text.tolist(), extents.tolist(), strict=True):
             said = text_at(batch.data, int(batch.offsets[t]), int(batch.offsets[t + 1]))
-            before, after = said[:low].rstrip(" \t$"), said[high:].lstrip(" \t$")
-            found.append(before[-1:] in SENTENCE_STARTS and after[:1] in SENTENCE_ENDS)
+            found.append((said[:low], said[high:]))
         return found
 
     def _columns(
@@ -322,6 +300,18 @@ class Evidence:
             return str(messages[turn].get("role"))  # what nearly every row is
         texts = batch.texts(row)
         return texts[turn].role if turn < len(texts) else ""
+
+
+def stands_alone(before: str, after: str) -> bool:
+    """Whether a match begins and ends where its turn, a line or a sentence does."""
+    before, after = before.rstrip(" \t$"), after.lstrip(" \t$")
+    return before[-1:] in SENTENCE_STARTS and after[:1] in SENTENCE_ENDS
+
+
+def breaks_off(after: str) -> bool:
+    """Whether nothing more follows a match in its line: a question cut off, not one that ends in
+    other words."""
+    return after.lstrip(CUT_MARKS)[:1] in ("", "\n")
 
 
 def listed(spans: np.ndarray, bounds: np.ndarray, kind: pl.Struct) -> pl.Series:

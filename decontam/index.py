@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from decontam import background
 from decontam.jit import cache_folder, inlined, kernel
 from decontam.tokens import pack, tokenise
-from decontam.words import START, mix, split_words, trigram, whole
+from decontam.words import START, mix, split_words, trigram, whole, word_spans
 
-VERSION = 8
+VERSION = 9
 QUESTION, PASSAGE, CHOICES, ANSWER = range(4)
 PARTS = ("question", "passage", "choices", "answer")
 # How many items of a suite make a wording the suite's rather than an item's.
@@ -37,12 +37,15 @@ SHARED = 5
 # A window must hold this share of a reference's seeds, by weight, for so many nats; linear in
 # between. Of trigrams, 0.85 ** 3 = 0.61 survive where 15 % of the words are edited and 0.34 where
 # 30 % are; a short reference must be nearly a copy to count.
-NATS, SEED_SHARE = (20.0, 40.0, 80.0), (0.4, 0.25, 0.15)
+NATS, SEED_SHARE = (20.0, 40.0, 80.0), (0.3, 0.2, 0.12)
 # A trigram that weighs less turns up by chance in every few thousand words; one in more references
 # than MOST_OWNERS leads to nobody in particular.
 SEED_NATS = 7.0
 MOST_OWNERS = 64
 MOST_SEEDS = 24
+# A short reference needs more than three, or two edits leave it none: the next heaviest then, down
+# to a weight that still is rare enough.
+FEWEST_SEEDS, LIGHT_SEED_NATS = 8, 5.0
 # An answer shorter than this is support for its question, not a leak of its own.
 SOLUTION_WORDS = 20
 LONGEST_STEM = 8
@@ -51,6 +54,7 @@ WHOLE = 0xFFFFFF  # the position of the posting that stands for the whole text
 REFERENCE, VALUE = 0xFFFFFF, 48  # a posting's middle bits, and where its weight begins
 NAT = 1 / 16  # the unit of stored weights
 
+DEFINITION = re.compile(r"\b(?:def|function|func)\s+(\w+)\s*\(")
 DRAWING = re.compile(r"\[asy\].*?(?:\[/asy\]|\Z)", re.DOTALL)
 
 
@@ -200,6 +204,9 @@ def build(suites: list[Suite]) -> Index:
     read = split_words(*tokenise(text_bytes, text_offsets, squashed, ends, learn=True))
     words, offsets = read.words, read.offsets
     weights = word_weights(words, offsets, np.array(group))
+    for reference, (_, text) in enumerate(texts):
+        if places := called_names(text):
+            weights[offsets[reference] + np.array(places)] = 0
     stored = np.maximum(np.round(weights / NAT), 1).astype(np.uint8)
     parts_of = np.array(item_parts, np.int32)
     owners, owner_offsets = owners_of(parts_of, len(texts))
@@ -229,6 +236,22 @@ def build(suites: list[Suite]) -> Index:
         suites=named,
         **seeds,
     )
+
+
+def called_names(text: str) -> list[int]:
+    """Which words of a text are the name of a function that it defines, where it is called or
+    defined: any other name would do."""
+    names = {match[1] for match in DEFINITION.finditer(text)}
+    if not names:
+        return []
+    places = word_spans(text)
+    calls = re.finditer(rf"\b(?:{'|'.join(map(re.escape, names))})(?=\s*\()", text)
+    inside = [(call.start(), call.end()) for call in calls]
+    return [
+        word
+        for word, (start, end) in enumerate(places.tolist())
+        if any(first <= start and end <= last for first, last in inside)
+    ]
 
 
 def part_texts(item: Mapping[str, Any]) -> tuple[str, str, str, str]:
@@ -459,14 +482,15 @@ def fill_trigrams(words, weights, offsets, leading, grams, values):
         if leading[text]:
             for i in range(offsets[text], offsets[text + 1] - 2):
                 grams[i] = trigram(words[i], words[i + 1], words[i + 2])
-                values[i] = weights[i] + weights[i + 1] + weights[i + 2]
+                if min(weights[i], weights[i + 1], weights[i + 2]) > 0:
+                    values[i] = weights[i] + weights[i + 1] + weights[i + 2]
 
 
 @kernel
 def pick_seeds(offsets, values, held, chosen, totals):
     """In each of at most MOST_SEEDS stretches of a reference, its heaviest trigram few others hold.
 
-    Where none weighs SEED_NATS, the heaviest three that it has.
+    Where these are fewer than FEWEST_SEEDS, the heaviest of the others.
     """
     for text in range(len(offsets) - 1):
         start, end = offsets[text], offsets[text + 1] - 2
@@ -484,17 +508,21 @@ def pick_seeds(offsets, values, held, chosen, totals):
             if best >= 0:
                 chosen[best] = True
                 totals[text] += values[best]
-        for _ in range(3):
-            if totals[text] >= SEED_NATS:
-                break
+        picked = 0
+        for i in range(start, end):
+            picked += chosen[i]
+        while picked < FEWEST_SEEDS:
             best = -1
             for i in range(start, end):
                 free = not chosen[i] and 0 < held[i] <= MOST_OWNERS
+                free = free and (values[i] >= LIGHT_SEED_NATS or picked < 3)
                 if free and (best < 0 or values[i] > values[best]):
                     best = i
-            if best >= 0:
-                chosen[best] = True
-                totals[text] += values[best]
+            if best < 0:
+                break
+            chosen[best] = True
+            totals[text] += values[best]
+            picked += 1
 
 
 def hash_table(keys: NDArray[np.uint64], postings: NDArray[np.int64]) -> dict[str, NDArray[Any]]:

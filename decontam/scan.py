@@ -9,7 +9,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from decontam.batches import Batch
-from decontam.decide import EVIDENCE, NEAR, NEEDED, PASSAGE_THERE, QUESTION_EDITED
+from decontam.decide import (
+    BY_WORD,
+    CUT_NATS,
+    CUT_SHARE,
+    EVIDENCE,
+    NEAR,
+    NEEDED,
+    PASSAGE_THERE,
+    QUESTION_EDITED,
+)
 from decontam.index import PASSAGE, Index
 from decontam.room import Room
 from decontam.search import (
@@ -170,7 +179,7 @@ class Scanner:
     ) -> list[pl.DataFrame]:
         index = self.index
         shares = np.empty(count, np.float32)
-        numbers = np.empty((count, 7), np.int64)
+        numbers = np.empty((count, 9), np.int64)
         measure(
             candidates,
             count,
@@ -225,11 +234,14 @@ class Scanner:
     ) -> NDArray[np.bool_]:
         """What no rule could decide is let go before its item's other parts are looked for."""
         index, reference = self.index, candidates[:, 0]
-        span = numbers[:, 1] - numbers[:, 0] + self.lengths[reference]
-        scores = (shares + 2 * numbers[:, 2] / np.maximum(span, 1)) / 2
+        both = numbers[:, 8] + self.lengths[reference]
+        scores = (shares + 2 * numbers[:, 2] / np.maximum(both, 1)) / 2
         passage = index.part[reference] == PASSAGE
-        enough = scores >= self._least_score(shares * index.totals[reference], reference)
-        return np.where(passage, shares >= PASSAGE_THERE, enough)
+        nats = shares * index.totals[reference]
+        enough = scores >= self._least_score(nats, reference)
+        by_word = numbers[:, 3] >= BY_WORD * numbers[:, 2]
+        cut_off = by_word & (numbers[:, 7] == 0) & (shares >= CUT_SHARE) & (nats >= CUT_NATS)
+        return np.where(passage, shares >= PASSAGE_THERE, enough | cut_off)
 
     def _least_score(
         self, nats: NDArray[np.float32], reference: NDArray[np.int64]
@@ -295,6 +307,8 @@ class Scanner:
                 "numbers_replaced": numbers[of, 4],
                 "numbers": numbers[of, 5],
                 "operators_replaced": numbers[of, 6],
+                "missing": numbers[of, 7],
+                "span": numbers[of, 8],
                 "text": text[of],
                 "text_first": text_words[text][of],
                 "text_end": text_words[text + 1][of],
@@ -325,6 +339,8 @@ MATCH = pl.Schema(
         "numbers_replaced": pl.Int64,
         "numbers": pl.Int64,
         "operators_replaced": pl.Int64,
+        "missing": pl.Int64,
+        "span": pl.Int64,
         "text": pl.Int64,
         "text_first": pl.Int64,
         "text_end": pl.Int64,

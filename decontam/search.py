@@ -28,8 +28,15 @@ MOST_HITS = 1 << 14
 MOST_IN_WINDOW = 512
 # A set of words as bits: 64 times so many.
 MARKS = 64
+# A number and what it counts: where more is missing at either end, the row was cut, and what stands
+# there instead is another text.
+LONGEST_END = 3
+# A question whose sentences stand in another order has nearly all of its words; aligned in order it
+# has much less. Its breaks are at most one in so many words: puzzles of one kind say the same words
+# in other order too, but in bits of three or four.
+ALL_THERE, IN_ORDER, WORDS_A_BREAK = 0.9, 0.85, 8
 # A name is at most so many words; so many different gaps of a match are looked at.
-LONGEST_NAME, MOST_GAPS = 6, 64
+LONGEST_NAME, MOST_GAPS = 10, 64
 # Beside a passage that is there by half, its questions are looked for within so many words.
 HALF = 0.5
 BESIDE = 24
@@ -247,8 +254,9 @@ def align(reference, weights, window, least, scores, kept, match):
     """The heaviest common subsequence of two word sequences.
 
     `match` receives for each word of the reference the word of the window that it is aligned with,
-    or -1. Returns the weight aligned, 0 and no match where it must be under `least`. `scores` is
-    scratch of (reference + 1) x (window + 1), `kept` of the window's length.
+    or -1. Returns the weight aligned, 0 and no match where it must be under `least`, and the most
+    that the words which the window has might weigh. `scores` is scratch of (reference + 1) x
+    (window + 1), `kept` of the window's length.
     """
     match[: len(reference)] = -1
     bits = np.empty(MARKS, np.uint64)
@@ -259,7 +267,7 @@ def align(reference, weights, window, least, scores, kept, match):
         if is_marked(reference[i], bits):
             most += weights[i]
     if most < least:
-        return np.float32(0.0)
+        return np.float32(0.0), most
     mark(reference, bits)
     columns = 0
     for k in range(len(window)):
@@ -283,10 +291,10 @@ def align(reference, weights, window, least, scores, kept, match):
             before, corner = best, above
         left -= weights[i]
         if before + left < least - np.float32(NAT):
-            return np.float32(0.0)
+            return np.float32(0.0), most
     total = scores[len(reference), columns]
     if total < least:
-        return np.float32(0.0)
+        return np.float32(0.0), most
     k = columns
     for i in range(len(reference) - 1, -1, -1):
         while k > 0 and scores[i + 1, k] == scores[i + 1, k - 1]:
@@ -294,7 +302,7 @@ def align(reference, weights, window, least, scores, kept, match):
         if k > 0 and scores[i + 1, k] != scores[i, k]:
             match[i] = kept[k - 1]
             k -= 1
-    return total
+    return total, most
 
 
 @part
@@ -364,6 +372,34 @@ def cover(reference, weights, window, table, table_at, match):
         if match[i] >= 0:
             total += weights[i]
     return total
+
+
+@part
+def aligned_or_covered(
+    reference, weights, window, least, total, scores, kept, table, table_at, match
+):
+    """`align`, or `cover` where the reference is too long for that, or where its words are there in
+    long pieces in another order. Returns the weight matched, and whether the order is kept."""
+    if len(reference) > LONGEST_ALIGNED:
+        return cover(reference, weights, window, table, table_at, match), True
+    weight, most = align(reference, weights, window, least, scores, kept, match)
+    in_place = 0
+    for i in range(len(reference)):
+        in_place += match[i] >= 0
+    if most < ALL_THERE * total or in_place >= IN_ORDER * len(reference):
+        return weight, True
+    covered = cover(reference, weights, window, table, table_at, match)
+    words = breaks = 0
+    before = -1
+    for i in range(len(reference)):
+        if match[i] >= 0:
+            words += 1
+            breaks += before >= 0 and match[i] != before + 1
+            before = match[i]
+    long_pieces = breaks * WORDS_A_BREAK <= len(reference)
+    if covered >= ALL_THERE * total and words > in_place and long_pieces:
+        return covered, False
+    return align(reference, weights, window, least, scores, kept, match)[0], True
 
 
 @part
@@ -438,7 +474,8 @@ def renamed(reference, weights, window, match):
     """What a match misses only because a name was replaced, each time by the same other name.
 
     The first time is a difference; where the words of another gap and what stands for them are the
-    same again, they agree after all. Returns (weight, words) of these. Numbers are no names.
+    same again, they agree after all; and where its words weigh nothing. Returns (weight, words) of
+    these. Numbers are no names.
     """
     gaps = 0
     ours, theirs = np.empty(MOST_GAPS, np.uint64), np.empty(MOST_GAPS, np.uint64)
@@ -456,14 +493,16 @@ def renamed(reference, weights, window, match):
             continue
         mine = their = START
         number = False
+        nats = np.float32(0.0)
         for z in range(left, i):
+            nats += weights[z]
             mine = mix(mine, np.uint64(reference[z]))
             number |= is_number(reference[z])
         for z in range(right, match[i]):
             their = mix(their, np.uint64(window[z]))
         if number:
             continue
-        again = False
+        again = nats <= np.float32(NAT) * (i - left)
         for g in range(gaps):
             again |= ours[g] == mine and theirs[g] == their
         if again:
@@ -501,6 +540,10 @@ def changes(reference, reference_glue, window, window_glue, match, letters, nume
             if match[i] < 0:
                 continue
         skipped = i - before - 1
+        at_an_end = at_end or before < 0
+        if at_an_end and skipped > LONGEST_END:
+            before = i
+            continue
         if before >= 0:
             low = match[before] + 1
             high = min(low + skipped, len(window)) if at_end else match[i]
@@ -512,9 +555,9 @@ def changes(reference, reference_glue, window, window_glue, match, letters, nume
             lost += is_quantity(reference[z], numerals)
         for z in range(low, high):
             other += is_quantity(window[z], numerals)
-        # Fewer numbers than before are numbers that lost what separated them, or an edit.
-        if 0 < lost <= other:
-            replaced += lost
+        # Half as many numbers as before are numbers that lost what separated them, or an edit.
+        if 0 < lost < 2 * other:
+            replaced += min(lost, other)
         if not at_end and before >= 0 and i == before + 1 and high == low:
             ours, theirs = reference_glue[i], window_glue[high]
             formula = is_symbol(reference[i], letters) and is_symbol(reference[before], letters)
@@ -536,6 +579,30 @@ def in_nats(weights, start, end, nats):
     for i in range(end - start):
         nats[i] = weights[start + i] * np.float32(NAT)
     return nats[: end - start]
+
+
+@inlined
+def foreign(window, match, length, first, last, mark, table, table_at):
+    """How many words of a matched stretch are not the reference's; one said n times is 1 + ln n, as
+    in a reference: a tag on every line is not a word more in every line."""
+    for k in range(first, last + 1):
+        mark[k] = 0
+    for i in range(length):
+        if match[i] >= 0:
+            mark[match[i]] = 1
+    mask = np.uint64(clear(table_at, last + 1 - first) - 1)
+    count = np.float32(0.0)
+    for k in range(first, last + 1):
+        if mark[k]:
+            continue
+        slot = np.uint64(window[k]) >> np.uint64(4) & mask
+        while table_at[slot] >= 0 and table[slot] != window[k]:
+            slot = (slot + np.uint64(1)) & mask
+        table[slot] = window[k]
+        times = max(table_at[slot], 0) + 1
+        table_at[slot] = times
+        count += np.float32(1.0) if times == 1 else np.float32(np.log(times / (times - 1)))
+    return np.int64(np.round(count))
 
 
 @kernel
@@ -569,9 +636,10 @@ def measure(
     are the same or gone, is one by definition.
 
     A candidate of which less than `least_share` is aligned is let go: 0 in every column.
-    `shares`: aligned share of the weight. `numbers`: seven columns, (first word, last word + 1,
+    `shares`: aligned share of the weight. `numbers`: nine columns, (first word, last word + 1,
     words aligned, longest run of the reference aligned word by word, numbers replaced, numbers,
-    operators replaced); words count from the batch's start.
+    operators replaced, words before its first two aligned in a row, words of the stretch as
+    `foreign` counts them); words count from the start of the batch.
     """
     for c in range(count):
         reference, row = candidates[c, 0], candidates[c, 1]
@@ -587,6 +655,7 @@ def measure(
                 numbers[c, 0] = last - length if after_passage else first
                 numbers[c, 1] = last
                 numbers[c, 2] = (last - numbers[c, 0] + length + 1) // 2
+                numbers[c, 8] = last - numbers[c, 0]
                 continue
             candidates[c, 4] = 0
         low = candidates[c, 2] - candidates[c, 4] - candidates[c, 4] // 4 - 8
@@ -598,28 +667,34 @@ def measure(
         window = narrowed(words, low, high, windows)
         nats = in_nats(weights, start, end, ref_nats)
         least = least_share[reference] * totals[reference]
-        if length > LONGEST_ALIGNED:
-            cover(here, nats, window, table, table_at, match)
-        elif align(here, nats, window, least, scores, kept, match) < least:
+        weight, in_order = aligned_or_covered(
+            here, nats, window, least, totals[reference], scores, kept, table, table_at, match
+        )
+        if weight < least:
             shares[c] = 0.0
             numbers[c, :] = 0
             continue
-        weight = trim(match, nats, length)
+        if in_order:
+            weight = trim(match, nats, length)
         renamed_weight, renamed_words = renamed(here, nats, window, match)
         weight += renamed_weight
         shares[c] = weight / max(totals[reference], np.float32(NAT))
-        first, last, aligned, run, longest = high - low, -1, 0, 0, 0
+        first, last, aligned, run, longest, missing = high - low, -1, 0, 0, 0, 0
         for i in range(length):
             if match[i] < 0:
                 run = 0
                 continue
             run = run + 1 if i and match[i - 1] == match[i] - 1 else 1
+            if run == 2 and longest == 1:  # a single word may be there for any reason
+                missing = i - 1
             longest = max(longest, run)
             aligned += 1
             first, last = min(first, match[i]), max(last, match[i])
         replaced, total, operators = changes(
             here, ref_glue[start:end], window, glue[low:high], match, letters, numerals
         )
+        if not in_order:  # what stands between two sentences is another one
+            replaced = operators = 0
         numbers[c, 0] = low + first
         numbers[c, 1] = low + last + 1
         numbers[c, 2] = aligned + renamed_words
@@ -627,6 +702,8 @@ def measure(
         numbers[c, 4] = replaced
         numbers[c, 5] = total
         numbers[c, 6] = operators
+        numbers[c, 7] = missing
+        numbers[c, 8] = aligned + foreign(window, match, length, first, last, kept, table, table_at)
 
 
 @kernel
@@ -698,10 +775,9 @@ def trace(
         here = ref_words[start:end]
         window = narrowed(words, low, lines[c, 2], windows)
         nats = in_nats(weights, start, end, ref_nats)
-        if length <= LONGEST_ALIGNED:
-            align(here, nats, window, np.float32(0.0), scores, kept, match)
-        else:
-            cover(here, nats, window, table, table_at, match)
+        total = nats.sum()
+        none = np.float32(0.0)
+        aligned_or_covered(here, nats, window, none, total, scores, kept, table, table_at, match)
         before = -1
         for i in range(length):
             if match[i] < 0:

@@ -39,8 +39,11 @@ Hashes = NDArray[np.uint64]
 WORD, NUMBER, CHARACTER, OPERATOR = 0, 1, 2, 3
 CLASS_BITS = np.uint64(3)
 OPERATORS = "+-*/=<>^%&|~"
-# Letters that cannot be told from Latin ones in print, upper case and lower case alike.
-LOOK_ALIKE = str.maketrans("аеорсхуіјѕо", "aeopcxyijso") | {ord("ο"): "o"}
+# Letters that cannot be told from Latin ones in print. Cyrillic ones of which only the capital can
+# not (`В`, `Т`) are folded in both cases, so that Russian stays the same in both. Greek small ones
+# are symbols of mathematics and stay: only the capitals are folded, before case is.
+LOOK_ALIKE = str.maketrans("аеорсхуіјѕοвкмнт", "aeopcxyijsobkmht")
+CAPITALS = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX")
 SYMBOLS = {"×": "*", "÷": "/", "−": "-", "≤": "<", "≥": ">", "⋅": "*", "·": "*", "∗": "*", "⁄": "/"}
 APOSTROPHES = "'’‘ʼ`"
 # Scripts written without spaces between words.
@@ -72,7 +75,9 @@ def fold_character(character: str) -> str:
     if any(low <= code <= high for low, high in UNSPACED) and category[0] in "LNM":
         return f" {unicodedata.normalize('NFKC', character)} "
     plain = unicodedata.normalize("NFKD", SYMBOLS.get(character, character))
-    plain = unicodedata.normalize("NFKD", plain.casefold()).translate(LOOK_ALIKE)
+    plain = unicodedata.normalize("NFKD", plain.translate(CAPITALS).casefold()).translate(
+        LOOK_ALIKE
+    )
     return "".join(map(_fold_plain, plain))
 
 
@@ -93,7 +98,7 @@ def _fold_plain(character: str) -> str:
 
 def _fold_table() -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
     """For each code point, its folded UTF-8 bytes (at most eight, packed), and how many."""
-    path = cache_folder() / f"fold-{unicodedata.unidata_version}-1.npz"
+    path = cache_folder() / f"fold-{unicodedata.unidata_version}-2.npz"
     if path.exists():
         stored = np.load(path)
         return stored["packed"], stored["length"]
@@ -123,6 +128,8 @@ for _letters, _class in (
     BYTE_CLASS[[ord(_l) for _l in _letters]] = _class
 LOWER = np.arange(256, dtype=np.uint8)
 LOWER[ord("A") : ord("Z") + 1] += 32
+FOLDING = (FOLDED, FOLDED_LENGTH, BYTE_CLASS, LOWER)
+"""What every kernel that folds and tokenises is given."""
 
 SEED = np.uint64(0x243F6A8885A308D3)
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -488,10 +495,7 @@ def tokenise(
     count = tokenise_batch(
         read_only(data),
         offsets,
-        FOLDED,
-        FOLDED_LENGTH,
-        BYTE_CLASS,
-        LOWER,
+        *FOLDING,
         scratch,
         hashes,
         token_offsets,

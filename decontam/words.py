@@ -12,13 +12,27 @@ from numpy.typing import NDArray
 
 from decontam.jit import inlined, kernel, part
 from decontam.room import Room
-from decontam.tokens import CLASS_BITS, OPERATOR, Hashes, Offsets, pack, tokenise
+from decontam.simd import WIDTH
+from decontam.tokens import (
+    CLASS_BITS,
+    FOLDING,
+    OPERATOR,
+    Hashes,
+    Offsets,
+    fold,
+    hash_operator,
+    pack,
+    read_only,
+    tokenise,
+    tokenise_folded,
+)
 
 Glue = NDArray[np.uint8]
 
 FIRST = np.uint64(0xFF51AFD7ED558CCD)
 SECOND = np.uint64(0xC4CEB9FE1A85EC53)
 THIRD = np.uint64(0x94D049BB133111EB)
+STAR = ord("*")
 # Stands where a text has no word yet, so that its first words have a context too.
 START = np.uint64(0x5851F42D4C957F2D)
 
@@ -45,6 +59,15 @@ def whole(words, start, end):
     return state * THIRD
 
 
+@inlined
+def is_emphasis(hashes, i, start, end):
+    """A star beside another one: `**5**` is a bold five, and what powers say is said by numbers."""
+    star = hash_operator(STAR)
+    if hashes[i] != star:
+        return False
+    return (i > start and hashes[i - 1] == star) or (i + 1 < end and hashes[i + 1] == star)
+
+
 @kernel
 def split_operators(hashes, offsets, glue, operators, word_offsets):
     """Move the words to the front of `hashes`, the operators' codes beside them (`split_words`)."""
@@ -56,8 +79,9 @@ def split_operators(hashes, offsets, glue, operators, word_offsets):
         for i in range(np.uint64(offsets[text]), np.uint64(offsets[text + 1])):
             token = hashes[i]
             if token & CLASS_BITS == np.uint64(OPERATOR):
-                pending = pending * np.uint64(31) + (token >> np.uint64(40))
-                state = mix(state, token)
+                if not is_emphasis(hashes, i, offsets[text], offsets[text + 1]):
+                    pending = pending * np.uint64(31) + (token >> np.uint64(40))
+                    state = mix(state, token)
             else:
                 hashes[np.uint64(at)] = token
                 code = pending & np.uint64(255)
@@ -94,3 +118,35 @@ def split_words(hashes: Hashes, offsets: Offsets, room: Room | None = None) -> W
 
 def words_of(texts: list[str]) -> Words:
     return split_words(*tokenise(*pack(texts)))
+
+
+@part
+def word_places(data, start, end, packed, lengths, classes, lower, scratch, origin, hashes, spans):
+    """Character spans of a text's words into the first rows of `spans`; returns how many."""
+    size = fold(data, start, end, packed, lengths, scratch, origin)
+    count = tokenise_folded(scratch, 0, size, classes, lower, hashes, 0, spans)
+    words = 0
+    for i in range(count):
+        if hashes[i] & CLASS_BITS != np.uint64(OPERATOR):
+            first, last = spans[i, 0], spans[i, 1] - 1
+            spans[words, 0] = origin[first]
+            spans[words, 1] = origin[last] + 1
+            words += 1
+    return words
+
+
+@kernel
+def places_of(data, packed, lengths, classes, lower, scratch, origin, hashes, spans):
+    return word_places(
+        data, 0, len(data), packed, lengths, classes, lower, scratch, origin, hashes, spans
+    )
+
+
+def word_spans(text: str) -> NDArray[np.int64]:
+    """The character spans of a text's words, shape (words, 2), end exclusive."""
+    data, offsets = pack([text])
+    size = 3 * int(offsets[-1]) + WIDTH
+    spans, hashes = np.empty((size, 2), np.int64), np.empty(size, np.uint64)
+    scratch, origin = np.empty(size, np.uint8), np.empty(size, np.int32)
+    held = read_only(data[: offsets[-1]])
+    return spans[: places_of(held, *FOLDING, scratch, origin, hashes, spans)]

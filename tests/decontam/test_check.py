@@ -135,6 +135,82 @@ def test_a_changed_number_or_operator_is_reported_as_such(tmp_path: Path) -> Non
     assert found["operator"] == ("review", "polynomial", "operators changed")
 
 
+CODE = """def tell_whether_letters_are_for_the_most_part_vowels(text, limit):
+    \"\"\"Return True when more than limit letters of text are vowels, ignoring punctuation.
+    >>> tell_whether_letters_are_for_the_most_part_vowels('queue', 3)
+    True
+    >>> tell_whether_letters_are_for_the_most_part_vowels('rhythm', 0)
+    False
+    \"\"\"
+"""
+LONG = [
+    {"id": "code", "prompt": CODE, "answer": ""},
+    {
+        "id": "lighthouse",
+        "prompt": "The keeper of the northern lighthouse counts migrating swans from dusk until "
+        "midnight. Every quarter of an hour she notes how many have passed the rocks below. "
+        "Her brother copies these notes into a green ledger before breakfast. "
+        "Which of the two would notice a missing entry first?",
+        "answer": "her brother",
+    },
+    *(
+        {"id": f"song{n}", "prompt": f"Write out the lyrics of {song}", "answer": ""}
+        for n, song in enumerate(
+            [
+                '"The Lion and the Man Who Went to the Old House" by Ann Lee',
+                '"Amber Hills" by Orrin Tench',
+                '"Quiet Barges" by The Lowland Choir',
+                '"Nobody Paints the Ferry" by Ines Vautrin',
+                '"Salt on the Stairs" by Bertil Hague',
+                '"Eleven Herons" by Mina Okoro',
+            ]
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "decision"),
+    [
+        (LONG[1]["prompt"].replace(" t", " <b>t</b>").replace(". ", ".</p>\n<p>"), "drop"),
+        (LONG[1]["prompt"].translate(str.maketrans("TWHBaeo", "ТWНВаео")), "drop"),
+        (" ".join(LONG[1]["prompt"].split(". ")[k] + "." for k in (3, 2, 1, 0)), "drop"),
+        (f"Question: {LONG[1]['prompt'][:158]}\nAnswer:", "drop"),
+        (LONG[1]["prompt"][:158] + " her window, and sings. What does she sing?", "kept"),
+        (CODE.replace("tell_whether_letters_are_for_the_most_part_vowels", "solution"), "drop"),
+        (
+            CODE.replace("tell_whether_letters_are_for_the_most_part_vowels", "f").replace(
+                "True", "**True**"
+            ),
+            "drop",
+        ),
+        (
+            "Songs to dance to:\n- Paper Moon\n- The Lion and the Man Who Went to the Old House by Ann "
+            "Lee\n- Toe to Toe",
+            "kept",
+        ),
+    ],
+)
+def test_what_people_do_to_a_copy(tmp_path: Path, text: str, decision: str) -> None:
+    path = rows_file(tmp_path, {"row": ["Hi", text]})
+    found = check([path], [("long", "extra", LONG, None)], cache=tmp_path / "cache", threads=1)
+    assert (found.decisions["decision"].to_list() == ["drop"]) == (decision == "drop")
+
+
+def test_an_answer_quoted_from_its_passage_is_no_solution(tmp_path: Path) -> None:
+    item = {"id": "all", "prompt": "Tell me everything.", "passage": PASSAGE, "answer": PASSAGE}
+    path = rows_file(tmp_path, {"row": f"Translate this.\n\n{PASSAGE}"})
+    found = check([path], [("quoted", "extra", [item], None)], cache=tmp_path / "cache")
+    assert found.dropped == set()
+
+
+def test_emphasis_is_no_operator(tmp_path: Path) -> None:
+    text = (
+        ITEMS[1]["prompt"].replace("z^4+z^2", "z^**4**+z^**2**").replace("product", "**product**")
+    )
+    assert decided(tmp_path, {"row": text})["row"][0] == "drop"
+
+
 def test_a_stem_that_two_items_share_needs_choices(tmp_path: Path) -> None:
     stem = "Which of the following is correct?"
     found = decided(

@@ -1,7 +1,9 @@
 """Each kernel of verification against a plain twin."""
 
+from collections import Counter
 from functools import cache
 from itertools import pairwise
+from math import log
 
 import numpy as np
 from hypothesis import given, settings
@@ -13,9 +15,19 @@ from decontam.search import SKIPPED
 from decontam.words import words_of
 from tests.decontam.kernels import from_python
 
-align, changes, cover, held, renamed, trim, ask = map(
+align, aligned_or_covered, changes, cover, foreign, held, renamed, trim, ask = map(
     from_python,
-    (search.align, search.changes, search.cover, search.held, search.renamed, search.trim, look_up),
+    (
+        search.align,
+        search.aligned_or_covered,
+        search.changes,
+        search.cover,
+        search.foreign,
+        search.held,
+        search.renamed,
+        search.trim,
+        look_up,
+    ),
 )
 
 NAMES = "alpha beta gamma delta 7 8 9 x y".split()  # noqa: SIM905
@@ -35,9 +47,10 @@ def aligned(reference: list[str], window: list[str], nats: list[int], least: flo
     scores = np.empty((len(reference) + 1, len(window) + 1), np.float32)
     kept = np.empty(len(window) + 1, np.int64)
     weights = np.array(nats[: len(reference)], np.float32)
-    total = align(
+    total, most = align(
         hashed(reference), weights, hashed(window), np.float32(least), scores, kept, match
     )
+    assert most == sum(n for n, word in zip(nats, reference, strict=False) if word in window)
     return total, match, weights
 
 
@@ -129,6 +142,45 @@ def test_a_name_replaced_throughout_is_one_difference() -> None:
     assert (weight, words) == (8.0, 1)
 
 
+def test_a_name_that_weighs_nothing_is_no_difference_the_first_time_either() -> None:
+    reference, window = ["x", "alpha", "beta", "y"], ["x", "gamma", "delta", "y"]
+    _, match, weights = aligned(reference, window, [8, 0, 0, 8])
+    assert renamed(hashed(reference), weights, hashed(window), match) == (0.0, 2)
+
+
+@settings(max_examples=100, deadline=None)
+@given(TEXT, TEXT, NATS)
+def test_a_foreign_word_said_n_times_counts_one_and_the_log_of_n(
+    a: list[str], b: list[str], nats: list[int]
+) -> None:
+    _, match, _ = aligned(a, b, nats)
+    matched = {m for m in match.tolist() if m >= 0}
+    if not matched:
+        return
+    first, last = min(matched), max(matched)
+    mark, table, table_at = np.empty(12, np.int64), np.empty(64, np.uint64), np.empty(64, np.int32)
+    count = foreign(hashed(b), match, len(a), first, last, mark, table, table_at)
+    others = Counter(b[k] for k in range(first, last + 1) if k not in matched)
+    assert abs(count - sum(1 + log(n) for n in others.values())) <= 0.51
+
+
+def test_words_in_other_order_are_covered_only_in_long_pieces() -> None:
+    def covered(reference: list[int], window: list[int]) -> tuple[float, bool]:
+        ours, theirs = np.array(reference, np.uint32) * 16, np.array(window, np.uint32) * 16
+        length = len(ours)
+        weight, in_order = aligned_or_covered(
+            ours, np.ones(length, np.float32), theirs, np.float32(0), np.float32(length),
+            np.empty((length + 1, length + 1), np.float32), np.empty(64, np.int64),
+            np.empty(64, np.uint64), np.empty(64, np.int32), np.empty(length, np.int64),
+        )  # fmt: skip
+        return float(weight), bool(in_order)
+
+    words = list(range(1, 25))
+    assert covered(words, words[12:] + words[:12]) == (24.0, False)
+    in_bits = [w for low in range(20, -1, -4) for w in words[low : low + 4]]
+    assert covered(words, in_bits) == (4.0, True)
+
+
 def test_numbers_count_as_replaced_only_by_numbers() -> None:
     def replaced(a: str, b: str) -> tuple[int, int, int]:
         reference, window = a.split(), b.split()
@@ -140,7 +192,11 @@ def test_numbers_count_as_replaced_only_by_numbers() -> None:
     assert replaced("alpha 7 beta 8", "alpha 7 beta 9") == (1, 2, 0)
     assert replaced("7 alpha beta", "9 alpha beta") == (1, 1, 0)
     assert replaced("alpha 7 beta", "alpha gamma beta") == (0, 1, 0)
+    # Squashed, `7/8` is one number; where nearly as many are new, they are others.
     assert replaced("alpha 7 8 beta", "alpha 9 beta") == (0, 2, 0)
+    assert replaced("alpha 7 8 7 beta", "alpha 9 9 beta") == (2, 3, 0)
+    # What stands in the place of a tail cut off is another text.
+    assert replaced("x y alpha beta gamma delta 7", "x y alpha 9") == (0, 1, 0)
 
 
 def test_operators_count_between_symbols_that_stayed() -> None:

@@ -12,11 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decontam import tokens
-from decontam.evidence import FOLDING, word_places
-from decontam.simd import WIDTH
 from decontam.tokens import CHARACTER, NUMBER, OPERATOR, WORD, arrow_texts, pack, tokenise
-from decontam.words import words_of
-from tests.decontam.kernels import from_python
+from decontam.words import word_spans, words_of
 
 LETTER = r"(?:[a-z]|[^\x00-\x7f])"
 PLAIN = re.compile(
@@ -94,25 +91,10 @@ def test_there_is_room_for_characters_of_more_tokens_than_bytes() -> None:
     assert [len(row) for row in kernel_tokens(["½"] * 100)] == [3] * 100
 
 
-places_of = from_python(word_places)
-
-
-def word_spans(text: str) -> tuple[np.ndarray, np.ndarray]:
-    """The words of a text and their character spans, as evidence has them."""
-    data, offsets = pack([text])
-    size = 3 * int(offsets[-1]) + WIDTH
-    hashes, spans = np.empty(size, np.uint64), np.empty((size, 2), np.int64)
-    scratch, origin = np.empty(size, np.uint8), np.empty(size, np.int32)
-    count = places_of(
-        tokens.read_only(data), 0, int(offsets[-1]), *FOLDING, scratch, origin, hashes, spans
-    )
-    return words_of([text]).words, spans[:count]
-
-
 @settings(max_examples=100, deadline=None)
 @given(TEXT)
 def test_spans_point_at_the_text_that_each_word_came_from(text: str) -> None:
-    hashes, places = word_spans(text)
+    hashes, places = words_of([text]).words, word_spans(text)
     assert len(hashes) == len(places)
     for h, (start, end) in zip(hashes.tolist(), places.tolist(), strict=True):
         assert 0 <= start < end <= len(text)
@@ -178,6 +160,9 @@ def test_a_text_is_hashed_whole_only_where_its_ends_may_be_known() -> None:
         ("16-yard", "16yard"),
         ("x²", "x2"),
         ("сор", "cop"),
+        ("ТНЕ ВМКХ", "the bmkx"),
+        ("Тест", "тест"),
+        ("ΤΗΕ ΝΙΧ", "the nix"),
         ("“a”—b", 'a" - b'),
     ],
 )
