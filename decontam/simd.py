@@ -7,12 +7,14 @@ too wide), and reads memory that the caller must own: `load8` eight bytes, the o
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from numba import extending
+from numba.core import types
 
 WIDTH = 64
 BYTE, WORD = ir.IntType(8), ir.IntType(64)
 VECTOR = ir.VectorType(BYTE, WIDTH)
+# Numba's own type of it says what its first argument is for.
+intrinsic: Any = extending.intrinsic
 
 
 def _read(context: Any, builder: Any, array_type: Any, array: Any, at: Any, kind: Any) -> Any:
@@ -58,22 +60,6 @@ def trailing_zeros(typing: Any, number: Any) -> Any:
         return builder.cttz(values[0], ir.Constant(ir.IntType(1), 0))
 
     return types.int64(types.uint64), generate
-
-
-@intrinsic
-def prefetch(typing: Any, array: Any, at: Any) -> Any:
-    """Have entry `at` on its way from memory by the time that it is asked for."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, values[0]).data
-        place = builder.bitcast(builder.gep(data, [values[1]]), BYTE.as_pointer())
-        number = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [BYTE.as_pointer(), number, number, number])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(function, [place, *(ir.Constant(number, of) for of in (0, 3, 1))])
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64), generate
 
 
 @intrinsic
