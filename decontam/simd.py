@@ -47,7 +47,7 @@ def load8(typing: Any, array: Any, at: Any) -> Any:
     """Eight bytes as one number, the first lowest."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return _read(context, builder, signature.args[0], *values, WORD)
+        return _read(context, builder, signature.args[0], values[0], values[1], WORD)
 
     return types.uint64(array, types.int64), generate
 
@@ -70,7 +70,7 @@ def classes64(typing: Any, array: Any, at: Any) -> Any:
     """
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        block = _read(context, builder, signature.args[0], *values, VECTOR)
+        block = _read(context, builder, signature.args[0], values[0], values[1], VECTOR)
         lower = builder.or_(block, _every(0x20))
         beyond_ascii = builder.icmp_signed("<", block, _every(0))
         # Setting bit 5 of a byte beyond ASCII leaves it beyond ASCII, and so no letter.
@@ -88,7 +88,7 @@ def beyond_ascii64(typing: Any, array: Any, at: Any) -> Any:
     """Of 64 bytes, a bit for each of 128 and more."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        block = _read(context, builder, signature.args[0], *values, VECTOR)
+        block = _read(context, builder, signature.args[0], values[0], values[1], VECTOR)
         return builder.bitcast(builder.icmp_signed("<", block, _every(0)), WORD)
 
     return types.uint64(array, types.int64), generate
@@ -99,7 +99,7 @@ def stops64(typing: Any, array: Any, at: Any) -> Any:
     """Of 64 bytes, a bit for each that ends plain JSON text: a quote or a backslash."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        block = _read(context, builder, signature.args[0], *values, VECTOR)
+        block = _read(context, builder, signature.args[0], values[0], values[1], VECTOR)
         return builder.bitcast(_one_of(builder, block, '"\\'), WORD)
 
     return types.uint64(array, types.int64), generate
