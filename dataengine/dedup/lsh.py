@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from dataengine.dedup.minhash import Bands, agreeing
-from decontam.jit import kernel
+from decontam.jit import kernel, part
 
 REPRESENTATIVES = 64
 PARTNERS = 4
@@ -100,7 +100,7 @@ def groups(parents: np.ndarray, ranked: np.ndarray) -> tuple[np.ndarray, np.ndar
     return members, np.flatnonzero(np.concatenate([[True], roots[1:] != roots[:-1], [True]]))
 
 
-@kernel
+@part
 def band_key(sketch, start, rows):
     """The bytes of one band as a number."""
     key = np.uint64(0)
@@ -109,7 +109,7 @@ def band_key(sketch, start, rows):
     return key
 
 
-@kernel
+@part
 def find(parents, row):
     """The root of a row's component; halves the path on the way (Tarjan and van Leeuwen 1984)."""
     while parents[row] != row:
@@ -118,7 +118,7 @@ def find(parents, row):
     return row
 
 
-@kernel
+@part
 def unite(parents, first, second):
     """Join two components under the smaller root, so that the order of joins does not matter."""
     a, b = find(parents, first), find(parents, second)
@@ -143,7 +143,7 @@ def flatten(parents):
         parents[row] = find(parents, row)
 
 
-@kernel
+@part
 def meet(partners, agreed, row, other, same):
     """Keep `other` among the row's candidates if it is one of the most alike.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from decontam.jit import kernel
+from decontam.jit import part
 
 PERMUTATIONS = 96
 WIDEST_BAND = 8
@@ -84,7 +84,7 @@ def permutations(bands: Bands, seed: int) -> Hashes:
     return multipliers, rng.integers(0, 1 << 32, count, dtype=np.uint32)
 
 
-@kernel
+@part
 def sketch(shingles, count, multipliers, offsets, minima, out):
     """Write the sketch (uint8, one a permutation) of `count` shingle hashes into `out`.
 
@@ -113,7 +113,7 @@ def sketch(shingles, count, multipliers, offsets, minima, out):
         out[k] = np.uint8((minima[k] * np.uint32(0x9E3779B1)) >> np.uint32(24))
 
 
-@kernel
+@part
 def agreeing(first, second):
     """In how many bytes two sketches agree."""
     same = 0

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from decontam.jit import inlined, kernel
+from decontam.jit import inlined, part
 
 Kind = Literal["word", "char"]
 TOKENS: dict[Kind, int] = {"word": 5, "char": 9}
@@ -42,7 +42,7 @@ def spread(number):
     return (number ^ (number >> HALF)) * FINISH
 
 
-@kernel
+@part
 def windows(tokens, count, n, out):
     """Write the hash of every run of n tokens into `out`; returns how many there are.
 
@@ -65,7 +65,7 @@ def windows(tokens, count, n, out):
     return total
 
 
-@kernel
+@part
 def sequence(shingles, count):
     """One hash for the whole text: equal texts and no others (2^-64) have equal ones."""
     h = place = np.uint64(count)
@@ -75,7 +75,7 @@ def sequence(shingles, count):
     return h
 
 
-@kernel
+@part
 def as_set(hashes, count, sorted_, ends):
     """Write the first `count` hashes, sorted and without repeats, to sorted_; returns how many.
 
@@ -112,7 +112,7 @@ def as_set(hashes, count, sorted_, ends):
     return kept
 
 
-@kernel
+@part
 def shared(first, second):
     """The number of hashes that two sorted sets have in common."""
     i = j = common = 0
@@ -124,7 +124,7 @@ def shared(first, second):
     return common
 
 
-@kernel
+@part
 def jaccard(first, second, at_least):
     """The exact Jaccard index of two sorted sets, or 0 where their sizes rule `at_least` out."""
     if min(len(first), len(second)) < at_least * max(len(first), len(second)):

@@ -13,7 +13,7 @@ import numpy as np
 from dataengine.dedup.minhash import agreeing
 from dataengine.dedup.sets import Sets
 from dataengine.dedup.shingles import jaccard
-from decontam.jit import kernel
+from decontam.jit import kernel, part
 
 LEADERS, TRIES = 256, 64
 """Beside its own candidates, a row is held against the first so many rows of its group that stay,
@@ -68,7 +68,7 @@ def _windows(sizes: np.ndarray, bounds: np.ndarray) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-@kernel
+@part
 def goes_for(row, leader, sketches, sets, threshold, verdicts):
     """Whether a row reaches the threshold with one that stays; if so, writes its verdict."""
     hashes, starts, sizes = sets
@@ -83,7 +83,7 @@ def goes_for(row, leader, sketches, sets, threshold, verdicts):
     return True
 
 
-@kernel
+@part
 def settle(members, partners, sketches, sets, pinned, gate, threshold, verdicts):
     """Decide on one group's members (row numbers, best first).
 

@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba import extending
 from numba.core import types
 
-from decontam.jit import inlined, kernel
+from decontam.jit import inlined, part
 from decontam.simd import WIDTH, classes64, load8, trailing_zeros
 from decontam.tokens import FOLDED, FOLDED_LENGTH, fold, is_ascii
 
@@ -101,7 +101,7 @@ def list_bits(bits, base, out, at):
     return at
 
 
-@kernel
+@part
 def split(text, size, starts, ends):
     """List where the words of a text start and end. Returns how many.
 
@@ -135,7 +135,7 @@ def lower8(eight_bytes):
     return eight_bytes | (~eight_bytes & HIGH) >> np.uint64(2)
 
 
-@kernel
+@part
 def hash_words(text, starts, ends, count, tokens):
     """One hash a word. Words of up to eight bytes that differ never share one."""
     for i in range(count):
@@ -149,7 +149,7 @@ def hash_words(text, starts, ends, count, tokens):
         tokens[i] = mixed(state, last)
 
 
-@kernel
+@part
 def characters(text, starts, ends, count, tokens, at):
     """The characters of words into tokens[at:], whatever separates words as one blank; returns
     the index after the last.
@@ -173,7 +173,7 @@ def characters(text, starts, ends, count, tokens, at):
     return at
 
 
-@kernel
+@part
 def tokens_of(texts, row, by_character, tables, scratch):
     """Tokens of all pieces of one row into the scratch memory; returns how many."""
     folded, (starts, ends), tokens, _ = scratch

@@ -6,8 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataengine.dedup import lsh
-from dataengine.dedup.lsh import find, flatten, merge, unite
+from dataengine.dedup.lsh import flatten, merge
 from dataengine.dedup.minhash import Bands
+from tests.decontam.kernels import from_python
+
+find, unite, meet = map(from_python, (lsh.find, lsh.unite, lsh.meet))
 
 
 @settings(max_examples=100, deadline=None)
@@ -91,6 +94,6 @@ def test_a_copy_is_found_in_a_crowd_of_one_template():
 def test_the_most_alike_are_kept_whatever_the_order_of_meetings(meetings):
     found = lsh.Candidates.empty(1)
     for other, same in [*meetings, *meetings[:3]]:
-        lsh.meet(found.partners, found.agreed, 0, other, same)
+        meet(found.partners, found.agreed, 0, other, same)
     assert found.partners[0].tolist() == [4, 3, 8, 2]
     assert found.agreed[0].tolist() == [4, 3, 3, 2]

@@ -3,15 +3,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataengine.dedup.minhash import (
-    CAUGHT,
-    PERMUTATIONS,
-    WIDEST_BAND,
-    Bands,
-    agreeing,
-    permutations,
-    sketch,
-)
+from dataengine.dedup import minhash, shingles
+from dataengine.dedup.minhash import CAUGHT, PERMUTATIONS, WIDEST_BAND, Bands, permutations
+from tests.decontam.kernels import from_python
+
+PARTS = (minhash.agreeing, minhash.sketch, shingles.windows)
+agreeing, sketch, windows = map(from_python, PARTS)
 
 
 def sketched(values: list[int], hashes: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -64,6 +61,19 @@ def test_the_estimate_is_right_on_average_and_within_its_deviation(jaccard):
         errors.append(float(bands.estimate(np.array([same]))[0]) - exact)
     assert abs(np.mean(errors)) < 0.02
     assert np.std(errors) < 1.5 * (jaccard * (1 - jaccard) / bands.permutations) ** 0.5
+
+
+def test_the_estimate_holds_where_tokens_count_up():
+    bands, errors = Bands.of(0.8), []
+    for trial in range(60):
+        hashed = np.zeros(401, np.uint64)
+        count = windows(np.arange(400, dtype=np.uint64), 400, 5, hashed)
+        runs, hashes = hashed[:count].tolist(), permutations(bands, trial)
+        own = 44
+        first, second = sketched(runs[own:], hashes), sketched(runs[:-own], hashes)
+        same = agreeing(first, second)
+        errors.append(float(bands.estimate(np.array([same]))[0]) - (count - 2 * own) / count)
+    assert abs(np.mean(errors)) < 0.02
 
 
 def test_the_gate_lets_through_nearly_all_pairs_at_the_threshold():

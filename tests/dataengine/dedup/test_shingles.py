@@ -3,6 +3,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataengine.dedup import shingles
+from tests.decontam.kernels import from_python
+
+PARTS = (shingles.windows, shingles.sequence, shingles.as_set, shingles.jaccard)
+windows, sequence, set_of, jaccard = map(from_python, PARTS)
 
 FEW = st.lists(st.integers(0, 5), max_size=60)
 ANY = st.lists(
@@ -14,7 +18,7 @@ ANY = st.lists(
 def as_set(values: list[int]) -> np.ndarray:
     count = len(values)
     out, ends = np.zeros(count, np.uint64), np.zeros(2 * count + 2, np.int32)
-    kept = shingles.as_set(np.array(values, np.uint64), count, out, ends)
+    kept = set_of(np.array(values, np.uint64), count, out, ends)
     return out[:kept]
 
 
@@ -22,7 +26,7 @@ def as_set(values: list[int]) -> np.ndarray:
 @given(tokens=FEW, n=st.integers(1, 13))
 def test_windows_are_equal_where_the_runs_of_tokens_are(tokens, n):
     out = np.zeros(len(tokens) + 1, np.uint64)
-    count = shingles.windows(np.array(tokens, np.uint64), len(tokens), n, out)
+    count = windows(np.array(tokens, np.uint64), len(tokens), n, out)
     runs = [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
     assert count == len(runs)
     assert len(set(zip(runs, out[:count].tolist(), strict=True))) == len(set(runs))
@@ -33,7 +37,7 @@ def test_windows_are_equal_where_the_runs_of_tokens_are(tokens, n):
 @given(tokens=ANY, n=st.integers(1, 13))
 def test_a_window_is_the_polynomial_of_its_tokens(tokens, n):
     out, expected = np.zeros(len(tokens) + 1, np.uint64), []
-    count = shingles.windows(np.array(tokens, np.uint64), len(tokens), n, out)
+    count = windows(np.array(tokens, np.uint64), len(tokens), n, out)
     for i in range(len(tokens) - n + 1):
         h = 0
         for token in tokens[i : i + n]:
@@ -45,7 +49,7 @@ def test_a_window_is_the_polynomial_of_its_tokens(tokens, n):
 @settings(max_examples=200, deadline=None)
 @given(first=FEW, second=FEW)
 def test_sequences_are_equal_where_the_texts_are(first, second):
-    a, b = (shingles.sequence(np.array(t, np.uint64), len(t)) for t in (first, second))
+    a, b = (sequence(np.array(t, np.uint64), len(t)) for t in (first, second))
     assert (a == b) == (first == second)
 
 
@@ -59,13 +63,13 @@ def test_a_set_is_sorted_and_without_repeats(values):
 @given(first=ANY, second=ANY, at_least=st.floats(0, 1))
 def test_jaccard_is_that_of_python_sets(first, second, at_least):
     a, b = set(first), set(second)
-    found = shingles.jaccard(as_set(first), as_set(second), at_least) if a or b else 0.0
+    found = jaccard(as_set(first), as_set(second), at_least) if a or b else 0.0
     expected = len(a & b) / len(a | b) if a | b else 0.0
     assert found == expected or (found == 0 and expected < at_least)
 
 
 def test_a_token_repeated_a_million_times_is_one_shingle():
     tokens, out = np.full(1_000_000, 7, np.uint64), np.zeros(1_000_001, np.uint64)
-    count = shingles.windows(tokens, len(tokens), 5, out)
+    count = windows(tokens, len(tokens), 5, out)
     assert len(as_set(out[:count].tolist())) == 1
     assert len(as_set([n << 32 for n in range(1000)] * 300)) == 1000

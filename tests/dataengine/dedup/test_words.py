@@ -3,8 +3,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dataengine.dedup import words
 from dataengine.dedup.texts import Texts
-from dataengine.dedup.words import TABLES, Scratch, tokens_of
+from dataengine.dedup.words import TABLES, Scratch
+from tests.decontam.kernels import from_python
+
+tokens_of = from_python(words.tokens_of)
 
 TEXT = st.text(
     st.one_of(
