@@ -211,19 +211,23 @@ class Scanner:
         if len(good):
             found.append(self._matches(candidates[good], shares[good], numbers[good], of))
         if candidates is self.candidates:
-            asked = ask_of_passages(
-                candidates,
-                numbers,
-                shares,
-                count,
-                index.part,
-                index.offsets,
-                index.owners,
-                index.owner_offsets,
-                index.item_parts,
-                self.asked,
-            )
-            found += self._measured(self.asked, asked, of)
+            done = 0
+            while done < count:
+                done, asked = ask_of_passages(
+                    candidates,
+                    numbers,
+                    shares,
+                    done,
+                    count,
+                    index.part,
+                    index.offsets,
+                    index.owners,
+                    index.owner_offsets,
+                    index.item_parts,
+                    self.asked,
+                )
+                if asked:
+                    found += self._measured(self.asked, asked, of)
         return found
 
     def _promising(

@@ -708,25 +708,25 @@ def measure(
 
 @kernel
 def ask_of_passages(
-    candidates, numbers, shares, count, part, offsets, owners, owner_offsets, item_parts, out
+    candidates, numbers, shares, c, count, part, offsets, owners, owner_offsets, item_parts, out
 ):
     """Candidates for the questions of every passage that was found: before it, and after it.
 
     An edited question of eight words may hold no seed any more; beside its passage it needs none.
-    The last column is -1 - item: whose question it would be, of all that ask it.
+    The last column is -1 - item: whose question it would be, of all that ask it. Begins at
+    candidate `c`, stops when `out` might overflow; returns the next one and the rows of `out`.
     """
     found = 0
-    for c in range(count):
+    while c < count and found + 2 * MOST_ASKED <= len(out):
         reference = candidates[c, 0]
         if part[reference] != PASSAGE or shares[c] < HALF:
+            c += 1
             continue
         stop = min(owner_offsets[reference + 1], owner_offsets[reference] + MOST_ASKED)
         for o in range(owner_offsets[reference], stop):
             question = item_parts[owners[o], 0]
             length = offsets[question + 1] - offsets[question]
             for before in range(2):
-                if found == len(out):
-                    return found
                 edge = numbers[c, 0] if before else numbers[c, 1]
                 out[found, 0] = question
                 out[found, 1] = candidates[c, 1]
@@ -737,7 +737,8 @@ def ask_of_passages(
                 out[found, 5] = length if before else 2 * length + BESIDE
                 out[found, 6] = -1 - owners[o]
                 found += 1
-    return found
+        c += 1
+    return c, found
 
 
 @kernel

@@ -204,6 +204,18 @@ def test_an_answer_quoted_from_its_passage_is_no_solution(tmp_path: Path) -> Non
     assert found.dropped == set()
 
 
+def test_questions_of_a_passage_are_looked_for_in_every_row_of_a_dense_file(tmp_path: Path) -> None:
+    # 300 rows ask 64 questions each, before and after: more than the scanner holds at a time.
+    items = [
+        {"id": f"ran{n}", "prompt": f"Who ran {n} yards?", "passage": PASSAGE, "answer": f"{n}"}
+        for n in range(200, 264)
+    ]
+    rows = {f"row{n}": f"{PASSAGE}\n\nWho then ran exactly 217 yards?" for n in range(300)}
+    path = rows_file(tmp_path, dict(rows))
+    found = check([path], [("dense", "extra", items, None)], cache=tmp_path / "cache", threads=1)
+    assert found.dropped == set(rows)
+
+
 def test_emphasis_is_no_operator(tmp_path: Path) -> None:
     text = (
         ITEMS[1]["prompt"].replace("z^4+z^2", "z^**4**+z^**2**").replace("product", "**product**")
