@@ -11,7 +11,7 @@ import numpy as np
 
 from decontam.index import NAT, PASSAGE, REFERENCE, VALUE, WHOLE, look_up
 from decontam.jit import inlined, kernel, part
-from decontam.tokens import NUMBER
+from decontam.tokens import NUMBER, ONE
 from decontam.words import START, mix, trigram
 
 # Aligning takes length x window steps; longer references are compared by their trigrams.
@@ -235,10 +235,10 @@ def group_hits(
 
 
 @inlined
-def mark(words, bits):
+def mark(words, start, end, bits):
     """Set a bit for each word; two words may have the same."""
     bits[:] = 0
-    for i in range(len(words)):
+    for i in range(np.uint64(start), np.uint64(end)):
         bit = np.uint64(words[i]) >> np.uint64(4) & np.uint64(64 * MARKS - 1)
         bits[bit >> np.uint64(6)] |= np.uint64(1) << (bit & np.uint64(63))
 
@@ -247,6 +247,17 @@ def mark(words, bits):
 def is_marked(word, bits):
     bit = np.uint64(word) >> np.uint64(4) & np.uint64(64 * MARKS - 1)
     return bits[bit >> np.uint64(6)] >> (bit & np.uint64(63)) & np.uint64(1)
+
+
+@inlined
+def present(ref_words, weights, start, end, words, low, high, bits):
+    """The nats of a reference's words that a stretch of words has too, in any order, and a little
+    more. No more can be aligned, and for most candidates it is too little."""
+    mark(words, low, high, bits)
+    found = 0
+    for i in range(np.uint64(start), np.uint64(end)):
+        found += np.int64(weights[i]) * np.int64(is_marked(ref_words[i], bits))
+    return np.float32(found) * np.float32(NAT)
 
 
 @part
@@ -260,7 +271,7 @@ def align(reference, weights, window, least, scores, kept, match):
     """
     match[: len(reference)] = -1
     bits = np.empty(MARKS, np.uint64)
-    mark(window, bits)
+    mark(window, 0, len(window), bits)
     # Words that are nowhere in the window cannot be aligned, in whatever order.
     most = np.float32(0.0)
     for i in range(len(reference)):
@@ -268,26 +279,27 @@ def align(reference, weights, window, least, scores, kept, match):
             most += weights[i]
     if most < least:
         return np.float32(0.0), most
-    mark(reference, bits)
-    columns = 0
-    for k in range(len(window)):
+    mark(reference, 0, len(reference), bits)
+    columns = np.uint64(0)
+    for k in range(np.uint64(len(window))):
         kept[columns] = k
         columns += is_marked(window[k], bits)
-    for k in range(columns + 1):
+    for k in range(columns + ONE):
         scores[0, k] = 0.0
     # What is aligned of the reference so far, and what might be of the rest.
     left = np.float32(0.0)
     for i in range(len(reference)):
         left += weights[i]
-    for i in range(len(reference)):
+    for i in range(np.uint64(len(reference))):
         before = corner = np.float32(0.0)
-        scores[i + 1, 0] = 0.0
+        scores[i + ONE, 0] = 0.0
+        word, gain = reference[i], weights[i]
         for k in range(columns):
-            above = scores[i, k + 1]
+            above = scores[i, k + ONE]
             best = max(above, before)
-            if reference[i] == window[kept[k]]:
-                best = max(best, corner + weights[i])
-            scores[i + 1, k + 1] = best
+            if word == window[np.uint64(kept[k])]:
+                best = max(best, corner + gain)
+            scores[i + ONE, k + ONE] = best
             before, corner = best, above
         left -= weights[i]
         if before + left < least - np.float32(NAT):
@@ -295,7 +307,7 @@ def align(reference, weights, window, least, scores, kept, match):
     total = scores[len(reference), columns]
     if total < least:
         return np.float32(0.0), most
-    k = columns
+    k = np.int64(columns)
     for i in range(len(reference) - 1, -1, -1):
         while k > 0 and scores[i + 1, k] == scores[i + 1, k - 1]:
             k -= 1
@@ -455,12 +467,12 @@ def trim(match, weights, length):
     return kept
 
 
-@part
+@inlined
 def is_number(word):
     return word & np.uint32(3) == np.uint32(NUMBER)
 
 
-@part
+@inlined
 def is_symbol(word, letters):
     """A number or a single Latin letter: what stands between operators in a formula."""
     symbol = is_number(word)
@@ -515,12 +527,13 @@ def renamed(reference, weights, window, match):
     return weight, words
 
 
-@part
-def is_quantity(word, numerals):
-    """A number in digits or in words."""
+@inlined
+def is_quantity(word, numerals, bits):
+    """A number in digits or in words; `bits` are the numerals' marks."""
     quantity = is_number(word)
-    for i in range(len(numerals)):
-        quantity |= word == numerals[i]
+    if is_marked(word, bits):
+        for i in range(len(numerals)):
+            quantity |= word == numerals[i]
     return quantity
 
 
@@ -531,12 +544,14 @@ def changes(reference, reference_glue, window, window_glue, match, letters, nume
     A number counts as replaced where the row has another number in the same gap; one that is only
     gone is an edit. An operator counts where its two neighbours are symbols, aligned and adjacent.
     """
+    bits = np.empty(MARKS, np.uint64)
+    mark(numerals, 0, len(numerals), bits)
     replaced = numbers = operators = 0
     before = -1
     for i in range(len(reference) + 1):
         at_end = i == len(reference)
         if not at_end:
-            numbers += is_quantity(reference[i], numerals)
+            numbers += is_quantity(reference[i], numerals, bits)
             if match[i] < 0:
                 continue
         skipped = i - before - 1
@@ -552,16 +567,17 @@ def changes(reference, reference_glue, window, window_glue, match, letters, nume
             low = max(0, high - skipped)
         lost = other = 0
         for z in range(before + 1, i):
-            lost += is_quantity(reference[z], numerals)
+            lost += is_quantity(reference[z], numerals, bits)
         for z in range(low, high):
-            other += is_quantity(window[z], numerals)
+            other += is_quantity(window[z], numerals, bits)
         # Half as many numbers as before are numbers that lost what separated them, or an edit.
         if 0 < lost < 2 * other:
             replaced += min(lost, other)
         if not at_end and before >= 0 and i == before + 1 and high == low:
             ours, theirs = reference_glue[i], window_glue[high]
-            formula = is_symbol(reference[i], letters) and is_symbol(reference[before], letters)
-            operators += formula and ours != theirs and ours != 0 and theirs != 0
+            if ours != theirs and ours != 0 and theirs != 0:
+                symbols = is_symbol(reference[i], letters) and is_symbol(reference[before], letters)
+                operators += symbols
         before = i
     return replaced, numbers, operators
 
@@ -641,6 +657,7 @@ def measure(
     operators replaced, words before its first two aligned in a row, words of the stretch as
     `foreign` counts them); words count from the start of the batch.
     """
+    bits = np.empty(MARKS, np.uint64)
     for c in range(count):
         reference, row = candidates[c, 0], candidates[c, 1]
         start, end = offsets[reference], offsets[reference + 1]
@@ -663,10 +680,14 @@ def measure(
         low, high = max(low, row_words[row]), min(high, row_words[row + 1])
         widest = scores.shape[1] - 1 if length <= LONGEST_ALIGNED else len(table) // 2
         high = min(high, low + widest)
+        least = least_share[reference] * totals[reference]
+        if present(ref_words, weights, start, end, words, low, high, bits) < least:
+            shares[c] = 0.0
+            numbers[c, :] = 0
+            continue
         here = ref_words[start:end]
         window = narrowed(words, low, high, windows)
         nats = in_nats(weights, start, end, ref_nats)
-        least = least_share[reference] * totals[reference]
         weight, in_order = aligned_or_covered(
             here, nats, window, least, totals[reference], scores, kept, table, table_at, match
         )
