@@ -79,32 +79,91 @@ def test_resuming_on_other_data_is_refused(arguments, build, tmp_path):
         run(STAGE, [*swapped, *out, "--resume"])
 
 
-def test_two_processes_keep_the_batch_and_the_losses(arguments, tmp_path):
-    """Two CPU processes of one row equal one process of two rows.
+def on_two_processes(
+    arguments: list[str], out: Path, program: list[str], environment: dict[str, str]
+) -> str:
+    """A training program on two CPU processes of one row each; returns what it printed.
 
     accelerate 1.15 starts several CPU processes under MPI alone, so torchrun does it, which is
     what `accelerate launch` itself calls for GPUs.
     """
-    from train.command import run
-    from train.sft import STAGE
-
-    steps = ("--max_steps", "4")
-    one = run(STAGE, [*arguments, *steps, "--out", str(tmp_path / "one")])
-    out = tmp_path / "two"
-    more = ("--per_device_train_batch_size", "1", "--use_cpu", "true", "--out", str(out))
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    more = ("--per_device_train_batch_size", "1", "--use_cpu", "true", "--out", str(out))
     done = subprocess.run(
-        [*launch, "-m", "train.sft", *arguments, *steps, *more],
+        [*launch, *program, *arguments, *more],
         cwd=ROOT,
-        env=ENVIRONMENT | {"ACCELERATE_USE_CPU": "true"},
+        env=ENVIRONMENT | {"ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(ROOT)} | environment,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "effective batch: 2 = 1 rows x 2 devices x 1 accumulation steps" in done.stdout
-    assert done.stdout.count("model, card and curves") == 1
+    return done.stdout
+
+
+def test_two_processes_keep_the_batch_and_the_losses(arguments, tmp_path):
+    from train.command import run
+    from train.sft import STAGE
+
+    arguments += ["--max_steps", "4"]
+    one = run(STAGE, [*arguments, "--out", str(tmp_path / "one")])
+    out = tmp_path / "two"
+    told = on_two_processes(arguments, out, ["-m", "train.sft"], {})
+    assert "effective batch: 2 = 1 rows x 2 devices x 1 accumulation steps" in told
+    assert told.count("model, card and curves") == 1
     assert losses(out) == pytest.approx(losses(one), rel=0.02)
     assert "2 processes" in (out / "README.md").read_text()
+
+
+SHARDED_ON_CPU = """
+from accelerate.state import AcceleratorState, DistributedType, PartialState
+
+plain = AcceleratorState.__init__
+
+
+def sharded(self, *args, fsdp_plugin=None, **more):
+    plain(self, *args, fsdp_plugin=fsdp_plugin, **more)
+    if fsdp_plugin is not None:
+        self.fsdp_plugin, self.distributed_type = fsdp_plugin, DistributedType.FSDP
+        PartialState._shared_state["distributed_type"] = self.distributed_type
+
+
+AcceleratorState.__init__ = sharded
+
+from train.command import main
+from train.sft import STAGE
+
+main(STAGE)
+"""
+"""`train.sft` where accelerate 1.15 heeds its FSDP settings on CPUs too: it does on devices alone,
+and would train unsharded without a word."""
+
+
+def test_fsdp2_as_shipped_shards_and_keeps_the_losses(arguments, tmp_path):
+    """The environment that accelerate makes of fsdp2.yaml, on two CPU processes in float32."""
+    from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+    from accelerate.utils.launch import prepare_multi_gpu_env
+    from transformers import AutoModelForCausalLM
+
+    from train.command import run
+    from train.sft import STAGE
+
+    config = str(ROOT / "train" / "accelerate" / "fsdp2.yaml")
+    given = ["--config_file", config, "--num_processes", "2", "--mixed_precision", "no", "-m", "x"]
+    launch, _, _ = _validate_launch_command(launch_command_parser().parse_args(given))
+    made = prepare_multi_gpu_env(launch)
+    made = {name: made[name] for name in made if name.startswith(("FSDP_", "ACCELERATE_"))}
+    assert (made["ACCELERATE_USE_FSDP"], made["FSDP_VERSION"]) == ("true", "2")
+    arguments += ["--max_steps", "4"]
+    one = run(STAGE, [*arguments, "--out", str(tmp_path / "one")])
+    out, program = tmp_path / "sharded", tmp_path / "program.py"
+    program.write_text(SHARDED_ON_CPU)
+    on_two_processes(arguments, out, [str(program)], made)
+    assert losses(out) == pytest.approx(losses(one), rel=0.02)
+    # as accelerate saves a sharded optimiser; a plain one is optimizer.pt
+    assert (out / "checkpoint-4" / "optimizer.bin").exists()
+    whole, joined = (AutoModelForCausalLM.from_pretrained(path) for path in (one, out))
+    for name, weights in whole.named_parameters():
+        assert joined.get_parameter(name).allclose(weights, atol=1e-4), name
 
 
 def test_accelerate_launches_the_trainers(arguments, tmp_path):
