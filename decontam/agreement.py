@@ -1,12 +1,13 @@
 """Whether two texts state the same quantities and name the same things, however they put it.
 
-A paraphrase may say "twice" for 2, "a dozen" for 12, "seven days" for a week, or count three people
-where the other names them; it states no other quantities. So quantities are compared as sets of
-values, those that any wording can bring in or lose are left out, and what a unit implies is allowed
-for. Texts with other numbers on both sides are variants of one another, not paraphrases.
+A paraphrase may say "twice" for 2, "a dozen" for 12, "seven days" for a week, or name a number once
+where the other names it twice; it states no other quantities. So quantities are compared as values,
+those that any wording can bring in or lose are left out, and what a unit implies is allowed for.
+Where one text lacks numbers and has others in their place, it is a variant, not a paraphrase.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -37,12 +38,12 @@ IMPLIED = {
     "week": (4, 5, 7), "weekly": (4, 5, 7), "weekend": (2,), "weekday": (5,),
     "month": (4, 12, 30), "monthly": (12,), "quarterly": (4,), "year": (6, 12, 52, 365),
     "yearly": (12, 52), "annual": (12, 52), "decade": (10,), "century": (100,), "foot": (12,),
-    "feet": (12,), "yard": (3,), "percent": (100,), "dollar": (100,), "half": (50,),
-    "quarter": (25,), "inch": (12,),
+    "feet": (12,), "inch": (12,), "yard": (3,), "dollar": (100,), "quarter": (25,),
 }  # fmt: skip
 # Said without a number (a, both, each, twice, half), or by counting what is named.
 WEAK = {Fraction(0), Fraction(1), Fraction(2), Fraction(1, 2)}
-NAME = re.compile(r"(?<![.!?:;\"“”] )(?<!^)\b[A-Z][a-z]{2,}\b")
+# Inside a sentence, where nothing but a name has a capital.
+NAME = re.compile(r"(?<=[a-z0-9,] )[A-Z][a-z]{2,}\b")
 WORD = re.compile(r"[a-z]+")
 
 
@@ -50,7 +51,7 @@ WORD = re.compile(r"[a-z]+")
 class Stated:
     """What a text says that a paraphrase must say too."""
 
-    numbers: frozenset[Fraction]
+    numbers: Counter[Fraction]
     implied: frozenset[Fraction]
     names: frozenset[str]
     words: frozenset[str]
@@ -61,10 +62,11 @@ def stated(text: str) -> Stated:
     lower = text.lower()
     numbers, implied = quantities(lower)
     named = frozenset(word.lower() for word in NAME.findall(" ".join(text.split())))
-    return Stated(numbers - WEAK, implied, named, frozenset(WORD.findall(lower)))
+    told = Counter(number for number in numbers if number not in WEAK)
+    return Stated(told, implied, named, frozenset(WORD.findall(lower)))
 
 
-def quantities(text: str) -> tuple[frozenset[Fraction], frozenset[Fraction]]:
+def quantities(text: str) -> tuple[list[Fraction], frozenset[Fraction]]:
     """(stated, implied) values of a lower-case text: `1,000`, `3/4`, `twenty-five`, `a third`."""
     found: list[Fraction] = []
     implied: set[Fraction] = set()
@@ -76,9 +78,7 @@ def quantities(text: str) -> tuple[frozenset[Fraction], frozenset[Fraction]]:
         kind = "number"
         if token[0].isdigit() or token[0] == ".":
             value = digits(token.rstrip("%"))
-            found.append(value)
-            if token.endswith("%"):
-                implied.add(value / 100)
+            found.append(value / 100 if token.endswith("%") else value)
         elif token in SMALL:
             if going_on and found[-1] in TENS.values() and 0 < SMALL[token] < 10:
                 found[-1] += SMALL[token]
@@ -94,6 +94,8 @@ def quantities(text: str) -> tuple[frozenset[Fraction], frozenset[Fraction]]:
                 found[-1] /= PARTS[singular]
             elif not going_on:
                 found.append(Fraction(1, PARTS[singular]))
+        elif token == "percent" and going_on:
+            found[-1] /= 100
         elif token in MULTIPLES:
             found.append(Fraction(MULTIPLES[token]))
         elif token in ("half", "halves"):
@@ -101,7 +103,7 @@ def quantities(text: str) -> tuple[frozenset[Fraction], frozenset[Fraction]]:
         else:
             kind = token
         last = kind
-    return frozenset(found), frozenset(implied)
+    return found, frozenset(implied)
 
 
 def digits(token: str) -> Fraction:
@@ -132,17 +134,23 @@ class Agreement:
         return ", ".join(said)
 
 
-def agreement(one: Stated, other: Stated) -> Agreement:
-    """What two texts state alike, and what not; symmetric."""
-    lost = one.numbers - other.numbers - other.implied
-    new = other.numbers - one.numbers - one.implied
+def agreement(one: Stated, other: Stated, told: Stated | None = None) -> Agreement:
+    """What two texts state alike, and what not; symmetric. What `told` states is left out."""
+    lost, new = one.numbers - other.numbers, other.numbers - one.numbers
+    gone = set(one.numbers) - set(other.numbers) - other.implied
+    come = set(other.numbers) - set(one.numbers) - one.implied
     here = {name for name in one.names if not says(other, name)}
     there = {name for name in other.names if not says(one, name)}
     both = {name.removesuffix("s") for name in (one.names | other.names) - here - there}
+    numbers = set(one.numbers) & set(other.numbers)
+    if told:
+        numbers -= set(told.numbers)
+        both = {name for name in both if not says(told, name)}
     return Agreement(
-        numbers=len(one.numbers & other.numbers),
-        missing=max(len(lost), len(new)),
-        replaced=min(len(lost), len(new)),
+        numbers=len(numbers),
+        missing=max(len(gone), len(come)),
+        # A unit excuses a number that is gone or has come, not one that became another.
+        replaced=min(lost.total(), new.total()),
         names=len(both),
         names_replaced=min(len(here), len(there)),
     )

@@ -21,7 +21,7 @@ LONGEST, LETTERS = 256, 4096
 # The texts that are cut into pieces at once, and the pieces that the model sees at once.
 AT_ONCE, PIECES = 4096, 8192
 # Below this cosine nothing is looked at: the least that a rephrased problem keeps.
-RETRIEVED = 0.75
+RETRIEVED = 0.70
 # The texts of one look-up, and how many references one text can be near to.
 TOGETHER, NEAREST = 256, 16
 # Two references this near ask the same: several suites have it.

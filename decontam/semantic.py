@@ -59,7 +59,7 @@ NO_PASSAGE = "paraphrase without its passage"
 PASSAGE_ONLY = "paraphrased passage only"
 RULES = (PARAPHRASE, OTHER_NUMBERS, SEVERAL, MAYBE, NO_PASSAGE, PASSAGE_ONLY)
 # What the lexical tier found out about a row and an item, and nearness does not overrule.
-SETTLED = ("numbers changed", "operators changed", "stock phrase", "words in passing",
+SETTLED = ("operators changed", "stock phrase", "words in passing",
            "shared question")  # fmt: skip
 
 
@@ -81,18 +81,24 @@ def agreed(facts: Agreement) -> int:
 def verdict(cosine: float, facts: Agreement, rival: float = 0.0) -> Verdict | None:
     """What a text is to a question, or None. `rival`: the cosine and facts, as `SURE` counts them,
     of the next question that is not the same."""
-    needed = min(max(SURE - FACT * agreed(facts), RETRIEVED), 1.0)
+    needed = bounded(SURE - FACT * agreed(facts))
     this = cosine + FACT * agreed(facts) >= rival + FACT
-    decision, rule = REVIEW, MAYBE
     if facts.replaced:
-        rule = OTHER_NUMBERS
-    elif cosine >= needed and agreed(facts) > 0 and this:
-        decision, rule = DROP, PARAPHRASE
-    elif cosine >= needed and not this:
-        rule = SEVERAL
-    if cosine < min(needed, ALIKE):
-        return None
-    return Verdict(decision, rule, needed, facts.replaced, str(facts))
+        # The numbers that became others speak neither for nor against a variant.
+        kept = facts.names - facts.names_replaced + max(facts.numbers - facts.replaced, 0)
+        found = cosine >= bounded(ALIKE - FACT * max(kept, 0))
+        decision, rule = REVIEW, OTHER_NUMBERS
+    elif cosine >= needed and facts.numbers:
+        found = True
+        decision, rule = (DROP, PARAPHRASE) if this else (REVIEW, SEVERAL)
+    else:
+        found = cosine >= min(needed, ALIKE)
+        decision, rule = REVIEW, MAYBE
+    return Verdict(decision, rule, needed, facts.replaced, str(facts)) if found else None
+
+
+def bounded(cosine: float) -> float:
+    return min(max(cosine, RETRIEVED), 1.0)
 
 
 @dataclass(frozen=True)
@@ -190,8 +196,12 @@ class Tier:
 
     def _verdicts(self, text: str, near: list[Near]) -> Iterator[tuple[int, float, Verdict]]:
         """(reference, cosine, verdict) of what is near to a text."""
-        part = self.items.index.part
-        facts = [agreement(self.stated(text), self.asked(one.reference)) for one in near]
+        part, said = self.items.index.part, self.stated(text)
+        asked = [self.asked(one.reference) for one in near]
+        facts = [
+            agreement(said, this, shared([o for i, o in enumerate(asked) if i not in one.same]))
+            for one, this in zip(near, asked, strict=True)
+        ]
         worth = [
             0.0 if part[one.reference] == PASSAGE else one.cosine + FACT * agreed(known)
             for one, known in zip(near, facts, strict=True)
@@ -217,7 +227,7 @@ class Tier:
         beside = index.item_parts[owner][[CHOICES, ANSWER]]
         for part in beside[beside >= 0].tolist():
             more = stated(self.items.text(part))
-            implied, words = implied | more.numbers, words | more.words
+            implied, words = implied | set(more.numbers), words | more.words
         return Stated(said.numbers, implied, said.names - common, words - common)
 
     def _common(self, suite: int) -> frozenset[str]:
@@ -264,6 +274,20 @@ class Tier:
                 }
             )
         return pl.DataFrame(rows, schema=EVIDENCE)
+
+
+def shared(rivals: list[Stated]) -> Stated:
+    """What SHARED or more of several questions state, and more than half of them: it tells none of
+    them from another."""
+    often = max(SHARED, len(rivals) // 2 + 1)
+    numbers = Counter(number for rival in rivals for number in set(rival.numbers))
+    words = Counter(word for rival in rivals for word in rival.words)
+    return Stated(
+        Counter({number: 1 for number, n in numbers.items() if n >= often}),
+        frozenset(),
+        frozenset(),
+        frozenset(word for word, n in words.items() if n >= often),
+    )
 
 
 def pieces(batch: Batch, dropped: set[str]) -> Iterator[tuple[Piece, str]]:

@@ -33,7 +33,7 @@ REPHRASED = (
         ("three dozen", {3, 12}),
         ("3/4 of them, or three-quarters", {Fraction(3, 4)}),
         ("one-third and two fifths", {Fraction(1, 3), Fraction(2, 5)}),
-        ("a quarter of it", {Fraction(1, 4)}),
+        ("a quarter of it, 25%, 25 percent, .25", {Fraction(1, 4)}),
         ("twice as many, half as much, thrice", {2, Fraction(1, 2), 3}),
         ("the third monkey", set()),
         ("in 5.", {5}),
@@ -42,7 +42,7 @@ REPHRASED = (
     ],
 )
 def test_quantities_are_read_in_digits_and_in_words(text: str, said: set[Fraction]) -> None:
-    assert quantities(text)[0] == said
+    assert set(quantities(text)[0]) == said
 
 
 def agree(one: str, other: str) -> Agreement:
@@ -61,8 +61,12 @@ def test_a_paraphrase_states_the_same() -> None:
         ("9 eggs in 3 boxes", "9 eggs in 4 boxes", 1, 1),
         ("9 eggs in 3 boxes of 8", "9 eggs in 4 boxes", 2, 1),
         ("9 eggs a day for a week", "9 eggs a day for 7 days", 0, 0),
-        ("9 eggs, 25% of them", "9 eggs, 1/4 of them", 1, 0),
+        ("9 eggs, half of them", "9 eggs, 50% of them", 0, 0),
         ("both of 9 eggs", "2 of 9 eggs", 0, 0),
+        ("9 eggs in 5 weeks", "9 eggs in 4 weeks", 0, 1),
+        ("9 eggs in 5 weeks", "9 eggs in 27 weeks", 1, 1),
+        ("9 eggs, 9 rolls", "9 eggs", 0, 0),
+        ("9 eggs, 9 rolls", "9 eggs, 8 rolls", 1, 1),
     ],
 )
 def test_numbers_of_one_side(one: str, other: str, missing: int, replaced: int) -> None:
@@ -81,17 +85,20 @@ def test_names_are_found_at_a_sentence_s_start_and_in_the_plural() -> None:
     ("cosine", "facts", "rival", "expected"),
     [
         (0.75, Agreement(3, 0, 0, 1, 0), 0.0, ("drop", "paraphrase")),
-        (0.74, Agreement(9, 0, 0, 9, 0), 0.0, None),
+        (0.71, Agreement(3, 0, 0, 1, 0), 0.0, None),
+        (0.71, Agreement(4, 0, 0, 1, 0), 0.0, ("drop", "paraphrase")),
         (0.76, Agreement(3, 0, 0, 0, 0), 0.0, None),
         (0.78, Agreement(3, 0, 0, 0, 0), 0.0, ("drop", "paraphrase")),
         (0.78, Agreement(4, 1, 0, 0, 0), 0.0, ("drop", "paraphrase")),
         (0.78, Agreement(4, 2, 0, 0, 0), 0.0, None),
         (0.86, Agreement(4, 4, 0, 0, 0), 0.0, ("review", "maybe a paraphrase")),
         (0.99, Agreement(0, 0, 0, 0, 0), 0.0, ("review", "maybe a paraphrase")),
+        (0.99, Agreement(0, 0, 0, 6, 0), 0.0, ("review", "maybe a paraphrase")),
         (0.80, Agreement(4, 0, 0, 0, 0), 0.96, ("review", "paraphrase of one of several")),
-        (0.80, Agreement(4, 1, 1, 0, 0), 0.0, ("review", "paraphrase with other numbers")),
+        (0.75, Agreement(4, 1, 1, 0, 0), 0.0, ("review", "paraphrase with other numbers")),
+        (0.81, Agreement(0, 3, 3, 1, 0), 0.0, ("review", "paraphrase with other numbers")),
         (0.86, Agreement(0, 3, 3, 0, 0), 0.0, ("review", "paraphrase with other numbers")),
-        (0.80, Agreement(0, 3, 3, 0, 0), 0.0, None),
+        (0.84, Agreement(0, 3, 3, 0, 0), 0.0, None),
     ],
 )  # fmt: skip
 def test_a_fact_is_worth_so_much_cosine(
@@ -155,7 +162,7 @@ def test_a_paraphrase_is_dropped_with_its_stretch_and_its_reason(found) -> None:
     line = found(text).evidence.row(0, named=True)
     assert (line["row_id"], line["eval_id"], line["rule"]) == ("r0", "bakery", "paraphrase")
     assert line["score"] == pytest.approx(0.8, abs=0.001)
-    assert line["needed"] == pytest.approx(0.75)
+    assert line["needed"] == pytest.approx(0.72)
     assert line["reason"] == "3 numbers and 1 names agree"
     [span] = line["row_spans"]
     assert text[span["start"] : span["end"]].startswith("In five days")
@@ -180,7 +187,7 @@ def test_what_is_not_dropped_is_named(found, text: str, rule: str | None) -> Non
 
 
 def test_the_first_tier_s_decisions_stand(found) -> None:
-    other = BAKERY.replace("37", "61").replace("twelve", "15")
+    other = BAKERY.replace("37", "61").replace("5 days", "17 days")
     findings = found(BAKERY, other, REPHRASED)
     assert lines(findings) == [
         ("r0", "bakery", "drop", "copy"),
@@ -257,8 +264,6 @@ def test_the_model_itself(found, monkeypatch, tmp_path: Path) -> None:
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert np.allclose(model([REPHRASED])[0], vectors[2], atol=1e-5)
     monkeypatch.setattr("decontam.semantic.embedder", lambda: model)
-    told = found(
-        REPHRASED, RAIN.replace("Snow fell", "On a cold morning, fog lay").replace("9", "11")
-    )
+    told = found(REPHRASED, "Over 11 days, what depth of fog lay on Bergen, at 3 yards each?")
     dropped = told.evidence.filter(pl.col("decision") == "drop")
     assert dropped.select("row_id", "eval_id", "rule").rows() == [("r0", "bakery", "paraphrase")]
