@@ -9,7 +9,8 @@ one chance in half a billion, which is about what a large corpus offers in place
 that only a copy counts, and with a hundred a third of the wording may have changed.
 """
 
-import numpy as np
+from itertools import pairwise
+
 import polars as pl
 
 from decontam.index import ANSWER, PASSAGE, QUESTION
@@ -71,29 +72,42 @@ def decide(matches: pl.DataFrame) -> pl.DataFrame:
     decision (drop, review), rule, score (the agreement), in addition.
     """
     wording = 2 * pl.col("aligned") / (pl.col("span") + pl.col("length"))
-    measured = beside_passages(matches).with_columns(
-        (pl.col("share") * pl.col("nats")).alias("evidence"),
-        wording.cast(pl.Float32).alias("wording"),
-        ((pl.col("share") + wording) / 2).cast(pl.Float32).clip(0, 1).alias("score"),
-    )
-    needed = np.interp(measured["evidence"].to_numpy(), EVIDENCE, NEEDED)
-    measured = measured.with_columns(pl.Series("needed", needed, pl.Float32))
-    decided = measured.with_columns(rule().alias("rule")).drop_nulls("rule")
-    decided = decided.with_columns(
-        pl.when(pl.col("rule").is_in(DROPPED))
-        .then(pl.lit("drop"))
-        .otherwise(pl.lit("review"))
-        .alias("decision")
-    )
-    best = decided.sort(
-        ["row", "item", "decision", "score"], descending=[False, False, False, True]
-    ).unique(["row", "item"], keep="first", maintain_order=True)
-    # What is reviewed in a row that is dropped anyway would only be noise.
     dropped = pl.col("decision") == "drop"
-    return best.filter(dropped | ~dropped.any().over("row"))
+    # One plan for all of it: each step by itself costs as much as the whole on a few hundred lines.
+    return (
+        beside_passages(matches.lazy())
+        .with_columns(
+            (pl.col("share") * pl.col("nats")).alias("evidence"),
+            wording.cast(pl.Float32).alias("wording"),
+            ((pl.col("share") + wording) / 2).cast(pl.Float32).clip(0, 1).alias("score"),
+        )
+        .with_columns(interpolated("evidence", EVIDENCE, NEEDED).cast(pl.Float32).alias("needed"))
+        .with_columns(RULE.alias("rule"))
+        .drop_nulls("rule")
+        .with_columns(
+            pl.when(pl.col("rule").is_in(DROPPED))
+            .then(pl.lit("drop"))
+            .otherwise(pl.lit("review"))
+            .alias("decision")
+        )
+        .sort(["row", "item", "decision", "score"], descending=[False, False, False, True])
+        .unique(["row", "item"], keep="first", maintain_order=True)
+        # What is reviewed in a row that is dropped anyway would only be noise.
+        .filter(dropped | ~dropped.any().over("row"))
+        .collect()
+    )
 
 
-def beside_passages(matches: pl.DataFrame) -> pl.DataFrame:
+def interpolated(column: str, at: tuple[float, ...], values: tuple[float, ...]) -> pl.Expr:
+    """The values between the points `at`, as numpy's `interp` gives them."""
+    found = pl.lit(values[0])
+    for (low, high), (first, last) in zip(pairwise(at), pairwise(values), strict=True):
+        climb = pl.col(column).cast(pl.Float64).clip(low, high) - low
+        found = found + climb * ((last - first) / (high - low))
+    return found
+
+
+def beside_passages(matches: pl.LazyFrame) -> pl.LazyFrame:
     """With each line, of its item's passage in the same row: bounds, and numbers replaced."""
     passages = matches.filter(pl.col("part") == PASSAGE).unique(["row", "item"])
     return matches.join(
@@ -208,6 +222,9 @@ def cut_off() -> pl.Expr:
         & (2 * aligned >= CUT_WORDING * (aligned + length))
         & (pl.col("share") * pl.col("nats") >= CUT_NATS)
     )
+
+
+RULE = rule()
 
 
 def short_copies(decided: pl.DataFrame) -> pl.Series:

@@ -163,7 +163,7 @@ class Evidence:
         bounds: np.ndarray,
     ) -> pl.DataFrame:
         """Decided lines as `EVIDENCE`; `segments` and `bounds` are `Scanner.traced`'s."""
-        kept: dict[str, list[Any]] = {name: [] for name in KEPT}
+        kept: dict[str, Any] = {name: [] for name in KEPT}
         rows, items = decided["row"].to_numpy(), decided["item"].to_list()
         lines = np.column_stack(
             [decided["text"].to_numpy(), batch.row_texts[rows], decided["reference"].to_numpy()]
@@ -187,11 +187,8 @@ class Evidence:
             )
             for name, value in zip(KEPT, values, strict=True):
                 kept[name].append(value)
-        return (
-            self._columns(decided, items, kept)
-            .with_columns(row_spans, item_spans)
-            .select(pl.col(name).cast(kind) for name, kind in EVIDENCE.items())
-        )
+        kept |= {"row_spans": row_spans, "item_spans": item_spans}
+        return self._columns(decided, items, kept)
 
     def located(
         self,
@@ -261,30 +258,22 @@ class Evidence:
         return found
 
     def _columns(
-        self, decided: pl.DataFrame, items: list[int], kept: dict[str, list[Any]]
+        self, decided: pl.DataFrame, items: list[int], kept: dict[str, Any]
     ) -> pl.DataFrame:
-        """What is known of each line without its spans."""
+        """`EVIDENCE` from what was decided and what was looked up line by line."""
         index = self.index
+        kept["suite"] = [index.suites[index.item_suite[item]]["name"] for item in items]
+        kept["eval_id"] = [index.item_ids[item] for item in items]
+        known = {
+            "reason": pl.lit(""),
+            "coverage": pl.col("share"),
+            "nats": pl.col("evidence"),
+            "part": pl.col("part").replace_strict(dict(enumerate(PARTS)), return_dtype=pl.String),
+            **{part: null_below_zero(part) for part in ("passage", "choices", "answer")},
+            **{name: pl.lit(pl.Series(name, values)) for name, values in kept.items()},
+        }
         return decided.select(
-            "decision",
-            "rule",
-            "score",
-            "wording",
-            "needed",
-            "numbers_replaced",
-            "operators_replaced",
-            pl.lit("").alias("reason"),
-            pl.col("share").alias("coverage"),
-            pl.col("evidence").alias("nats"),
-            pl.col("part").replace_strict(dict(enumerate(PARTS)), return_dtype=pl.String),
-            *(
-                pl.when(pl.col(part) >= 0).then(pl.col(part)).alias(part)
-                for part in ("passage", "choices", "answer")
-            ),
-        ).with_columns(
-            *(pl.Series(name, values) for name, values in kept.items()),
-            pl.Series("suite", [index.suites[index.item_suite[item]]["name"] for item in items]),
-            pl.Series("eval_id", [index.item_ids[item] for item in items]),
+            known.get(name, pl.col(name)).cast(kind).alias(name) for name, kind in EVIDENCE.items()
         )
 
     def rarest(self, reference: int) -> float:
@@ -300,6 +289,10 @@ class Evidence:
             return str(messages[turn].get("role"))  # what nearly every row is
         texts = batch.texts(row)
         return texts[turn].role if turn < len(texts) else ""
+
+
+def null_below_zero(name: str) -> pl.Expr:
+    return pl.when(pl.col(name) >= 0).then(pl.col(name))
 
 
 def stands_alone(before: str, after: str) -> bool:

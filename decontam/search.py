@@ -254,7 +254,7 @@ def present(ref_words, weights, start, end, words, low, high, bits):
     """The nats of a reference's words that a stretch of words has too, in any order, and a little
     more. No more can be aligned, and for most candidates it is too little."""
     mark(words, low, high, bits)
-    found = 0
+    found = np.int64(0)
     for i in range(np.uint64(start), np.uint64(end)):
         found += np.int64(weights[i]) * np.int64(is_marked(ref_words[i], bits))
     return np.float32(found) * np.float32(NAT)
@@ -280,11 +280,12 @@ def align(reference, weights, window, least, scores, kept, match):
     if most < least:
         return np.float32(0.0), most
     mark(reference, 0, len(reference), bits)
-    columns = np.uint64(0)
+    found = np.uint64(0)
     for k in range(np.uint64(len(window))):
-        kept[columns] = k
-        columns += is_marked(window[k], bits)
-    for k in range(columns + ONE):
+        kept[found] = k
+        found += is_marked(window[k], bits)
+    columns = np.int64(found)
+    for k in range(columns + 1):
         scores[0, k] = 0.0
     # What is aligned of the reference so far, and what might be of the rest.
     left = np.float32(0.0)
@@ -294,7 +295,7 @@ def align(reference, weights, window, least, scores, kept, match):
         before = corner = np.float32(0.0)
         scores[i + ONE, 0] = 0.0
         word, gain = reference[i], weights[i]
-        for k in range(columns):
+        for k in range(found):
             above = scores[i, k + ONE]
             best = max(above, before)
             if word == window[np.uint64(kept[k])]:
@@ -307,13 +308,13 @@ def align(reference, weights, window, least, scores, kept, match):
     total = scores[len(reference), columns]
     if total < least:
         return np.float32(0.0), most
-    k = np.int64(columns)
+    at = columns
     for i in range(len(reference) - 1, -1, -1):
-        while k > 0 and scores[i + 1, k] == scores[i + 1, k - 1]:
-            k -= 1
-        if k > 0 and scores[i + 1, k] != scores[i, k]:
-            match[i] = kept[k - 1]
-            k -= 1
+        while at > 0 and scores[i + 1, at] == scores[i + 1, at - 1]:
+            at -= 1
+        if at > 0 and scores[i + 1, at] != scores[i, at]:
+            match[i] = kept[at - 1]
+            at -= 1
     return total, most
 
 

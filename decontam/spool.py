@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-# So many bytes of tables are held before they go to the file: some hundred thousand lines.
-HELD = 64 << 20
+# So many bytes of tables are held before they go to a file: some ten thousand lines.
+HELD = 16 << 20
 
 
 class Spool:
