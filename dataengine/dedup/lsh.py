@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from dataengine.dedup.minhash import Bands, agreeing
-from decontam.jit import kernel, part
+from decontam.jit import inlined, kernel, part
 
 REPRESENTATIVES = 64
 PARTNERS = 4
@@ -100,7 +100,7 @@ def groups(parents: np.ndarray, ranked: np.ndarray) -> tuple[np.ndarray, np.ndar
     return members, np.flatnonzero(np.concatenate([[True], roots[1:] != roots[:-1], [True]]))
 
 
-@part
+@inlined
 def band_key(sketch, start, rows):
     """The bytes of one band as a number."""
     key = np.uint64(0)

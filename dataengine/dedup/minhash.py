@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from decontam.jit import part
+from decontam.jit import inlined, part
 
 PERMUTATIONS = 96
 WIDEST_BAND = 8
@@ -113,7 +113,7 @@ def sketch(shingles, count, multipliers, offsets, minima, out):
         out[k] = np.uint8((minima[k] * np.uint32(0x9E3779B1)) >> np.uint32(24))
 
 
-@part
+@inlined
 def agreeing(first, second):
     """In how many bytes two sketches agree."""
     same = 0
