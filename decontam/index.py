@@ -55,6 +55,7 @@ REFERENCE, VALUE = 0xFFFFFF, 48  # a posting's middle bits, and where its weight
 NAT = 1 / 16  # the unit of stored weights
 
 DEFINITION = re.compile(r"\b(?:def|function|func)\s+(\w+)\s*\(")
+CALL = re.compile(r"\b(\w+)(?=\s*\()")
 DRAWING = re.compile(r"\[asy\].*?(?:\[/asy\]|\Z)", re.DOTALL)
 
 
@@ -241,15 +242,15 @@ def build(suites: list[Suite]) -> Index:
 def called_names(text: str) -> list[int]:
     """Which words of a text are the name of a function that it defines, where it is called or
     defined: any other name would do."""
-    names = {match[1] for match in DEFINITION.finditer(text)}
+    if "(" not in text:
+        return []
+    names = set(DEFINITION.findall(text))
     if not names:
         return []
-    places = word_spans(text)
-    calls = re.finditer(rf"\b(?:{'|'.join(map(re.escape, names))})(?=\s*\()", text)
-    inside = [(call.start(), call.end()) for call in calls]
+    inside = [call.span(1) for call in CALL.finditer(text) if call[1] in names]
     return [
         word
-        for word, (start, end) in enumerate(places.tolist())
+        for word, (start, end) in enumerate(word_spans(text).tolist())
         if any(first <= start and end <= last for first, last in inside)
     ]
 
