@@ -583,6 +583,22 @@ def changes(reference, reference_glue, window, window_glue, match, letters, nume
     return replaced, numbers, operators
 
 
+@part
+def numbers_lost(reference, window, match, first, last, numerals):
+    """How many numbers of a reference have others in their place, where no order says which: those
+    not matched, as far as the row's stretch has others that are not."""
+    bits = np.empty(MARKS, np.uint64)
+    mark(numerals, 0, len(numerals), bits)
+    lost = other = 0
+    for i in range(len(reference)):
+        if is_quantity(reference[i], numerals, bits):
+            lost += match[i] < 0
+            other -= match[i] >= 0
+    for k in range(first, last + 1):
+        other += is_quantity(window[k], numerals, bits)
+    return max(0, min(lost, other))
+
+
 @inlined
 def narrowed(words, low, high, windows):
     """The low halves of the words from `low` to `high`, as references hold theirs."""
@@ -716,7 +732,8 @@ def measure(
             here, ref_glue[start:end], window, glue[low:high], match, letters, numerals
         )
         if not in_order:  # what stands between two sentences is another one
-            replaced = operators = 0
+            replaced = numbers_lost(here, window, match, first, last, numerals)
+            operators = 0
         numbers[c, 0] = low + first
         numbers[c, 1] = low + last + 1
         numbers[c, 2] = aligned + renamed_words

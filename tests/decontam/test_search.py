@@ -15,7 +15,7 @@ from decontam.search import SKIPPED
 from decontam.words import words_of
 from tests.decontam.kernels import from_python
 
-align, aligned_or_covered, changes, cover, foreign, held, renamed, trim, ask = map(
+align, aligned_or_covered, changes, cover, foreign, held, numbers_lost, renamed, trim, ask = map(
     from_python,
     (
         search.align,
@@ -24,6 +24,7 @@ align, aligned_or_covered, changes, cover, foreign, held, renamed, trim, ask = m
         search.cover,
         search.foreign,
         search.held,
+        search.numbers_lost,
         search.renamed,
         search.trim,
         look_up,
@@ -234,3 +235,14 @@ def test_holders_counts_each_holder_once(pairs: list[tuple[int, int]]) -> None:
     of = np.array([h for _, h in pairs], np.int32)
     expected = [len({h for k, h in pairs if k == key}) for key, _ in pairs]
     assert holders(keys, of).tolist() == expected
+
+
+def test_numbers_of_another_order_are_lost_where_others_stand() -> None:
+    def lost(a: str, b: str, match: list[int]) -> int:
+        reference, window = hashed(a.split()), hashed(b.split())
+        return numbers_lost(reference, window, np.array(match), 0, len(window) - 1, NUMERALS)
+
+    assert lost("alpha 7 beta 8", "beta 8 alpha 7", [2, 3, 0, 1]) == 0
+    assert lost("alpha 7 beta 8", "beta 9 alpha 7", [2, 3, 0, -1]) == 1
+    assert lost("alpha 7 beta 8", "beta alpha 7", [1, 2, 0, -1]) == 0
+    assert lost("alpha 7 beta gamma", "beta 9 alpha 7", [2, 3, 0, -1]) == 0
