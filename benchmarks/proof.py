@@ -47,11 +47,11 @@ GUARD = {"decontaminate": {"against": ["suites"]}}
 class Size:
     """How much of everything; questions are per task."""
 
-    pretraining: int = 500
+    pretraining: int = 700
     width: int = 160
     depth: int = 4
     demonstrations: int = 350
-    pair_prompts: int = 800
+    pair_prompts: int = 1000
     rlvr_prompts: int = 2000
     held_out: int = 200
     rlvr_steps: int = 150
@@ -263,7 +263,7 @@ def write_preferences(home: Path, seed: int, policy: dict[str, Any]) -> None:
         "licence": "CC0-1.0",
         "skill": "letters",
     }
-    splits = {"train": 0.8, "validation": 0.2}
+    splits = {"train": 0.6, "validation": 0.4}
     told = {"models": {"policy": policy}, "splits": splits}
     mixture(home, seed, "dpo", "preference", pairs, **told, **GUARD)
 

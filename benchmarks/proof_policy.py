@@ -16,8 +16,17 @@ ON_CPU = {
     "HF_HUB_OFFLINE": "1",
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    # with "uni": the worker lives in the engine's process. As a process of its own it waits for
+    # work by spinning, which takes a core from everybody else
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
 }
-SMALL = {"dtype": "float32", "max-model-len": 128, "max-num-seqs": 256, "enforce-eager": True}
+SMALL = {
+    "dtype": "float32",
+    "max-model-len": 128,
+    "max-num-seqs": 256,
+    "enforce-eager": True,
+    "distributed-executor-backend": "uni",
+}
 
 
 @contextmanager
