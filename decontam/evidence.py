@@ -11,7 +11,7 @@ from decontam.index import NAT, PARTS, Index
 from decontam.jit import kernel
 from decontam.room import Room
 from decontam.simd import WIDTH
-from decontam.tokens import FOLDING, read_only
+from decontam.tokens import FOLDING, read_only, text_at
 from decontam.words import word_places
 
 SPAN = pl.Struct({"start": pl.Int64, "end": pl.Int64})
@@ -56,8 +56,6 @@ KEPT = ("row_id", "source", "role", "turn", "rarest_nats", "row_text", "row_text
 # What may stand before and after a sentence; the empty string is the turn's own bound.
 SENTENCE_STARTS = {"", *"\n.:;!?\"'`([{<>*#|-。！？：；“‘「『（》"}
 SENTENCE_ENDS = {"", *"\n.:;!?\"'`)]}<>*#|-_。！？：；”’」』）《…("}
-
-
 # What may follow the last word of a text cut off.
 CUT_MARKS = " \t.,:;?!…。？！，"
 
@@ -133,10 +131,6 @@ def locate(
     return at
 
 
-def text_at(data: np.ndarray, start: int, end: int) -> str:
-    return data[start:end].tobytes().decode("utf-8", "replace")
-
-
 class Evidence:
     """Turns decided lines with their segments into evidence rows."""
 
@@ -149,9 +143,8 @@ class Evidence:
         if reference not in self.items:
             if len(self.items) > 20_000:
                 self.items.clear()
-            start, end = self.index.text_offsets[reference : reference + 2].tolist()
-            text = text_at(self.index.text_bytes, start, end)[:ITEM_CHARACTERS]
-            self.items[reference] = text
+            text = text_at(self.index.text_bytes, self.index.text_offsets, reference)
+            self.items[reference] = text[:ITEM_CHARACTERS]
         return self.items[reference]
 
     def table(
@@ -174,7 +167,7 @@ class Evidence:
         ):
             cut = max(0, low - AROUND)
             stop = min(high, cut + ROW_CHARACTERS - AROUND) + AROUND
-            whole = text_at(batch.data, int(batch.offsets[text]), int(batch.offsets[text + 1]))
+            whole = text_at(batch.data, batch.offsets, text)
             turn = text - first_text
             values = (
                 *batch.name(row),
@@ -253,7 +246,7 @@ class Evidence:
         *_, extents = self.located(lines, batch, text_words, whole, np.arange(len(whole) + 1))
         found = []
         for t, (low, high) in zip(text.tolist(), extents.tolist(), strict=True):
-            said = text_at(batch.data, int(batch.offsets[t]), int(batch.offsets[t + 1]))
+            said = text_at(batch.data, batch.offsets, t)
             found.append((said[:low], said[high:]))
         return found
 

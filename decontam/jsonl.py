@@ -8,7 +8,7 @@ import numpy as np
 
 from decontam.jit import inlined, kernel, part
 from decontam.rows import SKIPPED_KEYS, TEXT_KEYS
-from decontam.simd import WIDTH, copy64, stops64, trailing_zeros
+from decontam.simd import WIDTH, among64, copy64, trailing_zeros
 
 DEEPEST = 256
 QUOTE, BACKSLASH, COLON, COMMA = ord('"'), ord("\\"), ord(":"), ord(",")
@@ -39,6 +39,12 @@ SCALAR = np.zeros(256, np.bool_)
 SCALAR[[ord(c) for c in "0123456789+-.eE" + "truefalsn" + " \t\r:"]] = True
 # Python writes these; they are read as JavaScript would.
 SCALAR[[ord(c) for c in "NaInfinity"]] = True
+
+
+@inlined
+def stops64(data, i):
+    """Of 64 bytes, a bit for each that ends plain JSON text: a quote or a backslash."""
+    return among64(data, i, '"\\')
 
 
 @inlined
@@ -74,8 +80,8 @@ def unescape(data, i, end, out, at):
     """Copy the string whose content starts at `i` unescaped to `out[at:]`.
 
     Returns (its closing quote or `end`, the index after what was written). `out` needs WIDTH bytes
-    more than the string. A lone surrogate is
-    written as its three bytes, as Python's "surrogatepass" does.
+    more than the string. A lone surrogate is written as its three bytes, as Python's
+    "surrogatepass" does.
     """
     while i < end:
         if i + WIDTH <= end:

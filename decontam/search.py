@@ -154,11 +154,11 @@ def filtered(words, start, stop, filter_bits, places, keys):
     mask = np.uint64(len(filter_bits) * 64 - 1)
     found = np.uint64(0)
     for i in range(np.uint64(start), np.uint64(stop)):
-        key = trigram(words[i], words[i + np.uint64(1)], words[i + np.uint64(2)])
+        key = trigram(words[i], words[i + ONE], words[i + np.uint64(2)])
         bit = key >> np.uint64(20) & mask
         places[found] = i
         keys[found] = key
-        found += filter_bits[bit >> np.uint64(6)] >> (bit & np.uint64(63)) & np.uint64(1)
+        found += filter_bits[bit >> np.uint64(6)] >> (bit & np.uint64(63)) & ONE
     return np.int64(found)
 
 
@@ -240,13 +240,13 @@ def mark(words, start, end, bits):
     bits[:] = 0
     for i in range(np.uint64(start), np.uint64(end)):
         bit = np.uint64(words[i]) >> np.uint64(4) & np.uint64(64 * MARKS - 1)
-        bits[bit >> np.uint64(6)] |= np.uint64(1) << (bit & np.uint64(63))
+        bits[bit >> np.uint64(6)] |= ONE << (bit & np.uint64(63))
 
 
 @inlined
 def is_marked(word, bits):
     bit = np.uint64(word) >> np.uint64(4) & np.uint64(64 * MARKS - 1)
-    return bits[bit >> np.uint64(6)] >> (bit & np.uint64(63)) & np.uint64(1)
+    return bits[bit >> np.uint64(6)] >> (bit & np.uint64(63)) & ONE
 
 
 @inlined
@@ -350,7 +350,7 @@ def cover(reference, weights, window, table, table_at, match):
         key = short_trigram(window, k)
         slot = key & mask
         while table_at[slot] >= 0 and table[slot] != key:
-            slot = (slot + np.uint64(1)) & mask
+            slot = (slot + ONE) & mask
         if table_at[slot] < 0:
             table[slot] = key
             table_at[slot] = k
@@ -366,7 +366,7 @@ def cover(reference, weights, window, table, table_at, match):
             key = short_trigram(reference, i)
             slot = key & mask
             while table_at[slot] >= 0 and table[slot] != key:
-                slot = (slot + np.uint64(1)) & mask
+                slot = (slot + ONE) & mask
             at = table_at[slot]
         if at >= 0:
             for z in range(3):
@@ -422,7 +422,7 @@ def held(reference, weights, window, table, table_at):
     for k in range(len(window)):
         slot = np.uint64(window[k]) >> np.uint64(4) & mask
         while table_at[slot] >= 0 and table[slot] != window[k]:
-            slot = (slot + np.uint64(1)) & mask
+            slot = (slot + ONE) & mask
         table[slot] = window[k]
         table_at[slot] = k
     total = np.float32(0.0)
@@ -431,7 +431,7 @@ def held(reference, weights, window, table, table_at):
         total += weights[i]
         slot = np.uint64(reference[i]) >> np.uint64(4) & mask
         while table_at[slot] >= 0 and table[slot] != reference[i]:
-            slot = (slot + np.uint64(1)) & mask
+            slot = (slot + ONE) & mask
         if table_at[slot] >= 0:
             inside += weights[i]
     return inside / max(total, np.float32(NAT))
@@ -630,7 +630,7 @@ def foreign(window, match, length, first, last, mark, table, table_at):
             continue
         slot = np.uint64(window[k]) >> np.uint64(4) & mask
         while table_at[slot] >= 0 and table[slot] != window[k]:
-            slot = (slot + np.uint64(1)) & mask
+            slot = (slot + ONE) & mask
         table[slot] = window[k]
         times = max(table_at[slot], 0) + 1
         table_at[slot] = times

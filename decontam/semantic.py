@@ -27,16 +27,11 @@ import polars as pl
 from decontam.agreement import WORD, Agreement, Stated, agreement, stated
 from decontam.batches import Batch
 from decontam.embedding import MODEL, RETRIEVED, Embed, Items, Near, embedder
-from decontam.evidence import (
-    AROUND,
-    EVIDENCE,
-    ITEM_CHARACTERS,
-    ROW_CHARACTERS,
-    text_at,
-)
+from decontam.evidence import AROUND, EVIDENCE, ITEM_CHARACTERS, ROW_CHARACTERS
 from decontam.findings import Findings, with_evidence
 from decontam.index import ANSWER, CHOICES, PARTS, PASSAGE, QUESTION, SHARED, Index, Suite
 from decontam.policy import apply_policies
+from decontam.tokens import text_at
 
 # Cosine and facts together that make a paraphrase, if by one fact more than they make one of any
 # other question. Without a fact nearness is for review, however near: "convert a roman numeral to
@@ -248,6 +243,7 @@ class Tier:
             texts = batch.texts(piece.row)
             cut = max(0, piece.start - AROUND)
             item_text = self.items.text(line.reference)[:ITEM_CHARACTERS]
+            row_text = text_at(batch.data, batch.offsets, piece.text)
             rows.append(
                 {
                     "row_id": row_id,
@@ -268,7 +264,7 @@ class Tier:
                     "role": texts[turn].role if turn < len(texts) else "",
                     "row_spans": [{"turn": turn, "start": piece.start, "end": piece.end}],
                     "item_spans": [{"start": 0, "end": len(item_text)}],
-                    "row_text": turn_text(batch, piece.text)[cut : cut + ROW_CHARACTERS],
+                    "row_text": row_text[cut : cut + ROW_CHARACTERS],
                     "row_text_start": cut,
                     "item_text": item_text,
                 }
@@ -297,7 +293,7 @@ def pieces(batch: Batch, dropped: set[str]) -> Iterator[tuple[Piece, str]]:
         if batch.name(row)[0] in dropped:
             continue
         for number in range(int(batch.row_texts[row]), int(batch.row_texts[row + 1])):
-            text = turn_text(batch, number)
+            text = text_at(batch.data, batch.offsets, number)
             lines = islice(LINE.finditer(text), MOST_LINES)
             stretches = [(line.start(), line.end()) for line in lines]
             if len(text) <= WHOLE_TURN and len(stretches) > 1:
@@ -305,10 +301,6 @@ def pieces(batch: Batch, dropped: set[str]) -> Iterator[tuple[Piece, str]]:
             for start, end in stretches:
                 if len(text[start:end].split()) >= FEWEST_WORDS:
                     yield Piece(row, number, start, end), text[start:end]
-
-
-def turn_text(batch: Batch, text: int) -> str:
-    return text_at(batch.data, int(batch.offsets[text]), int(batch.offsets[text + 1]))
 
 
 def beside_passages(

@@ -94,15 +94,15 @@ def beyond_ascii64(typing: Any, array: Any, at: Any) -> Any:
     return types.uint64(array, types.int64), generate
 
 
-@intrinsic
-def stops64(typing: Any, array: Any, at: Any) -> Any:
-    """Of 64 bytes, a bit for each that ends plain JSON text: a quote or a backslash."""
+@intrinsic(prefer_literal=True)
+def among64(typing: Any, array: Any, at: Any, characters: Any) -> Any:
+    """Of 64 bytes, a bit for each that is one of `characters`, a literal string."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         block = _read(context, builder, signature.args[0], values[0], values[1], VECTOR)
-        return builder.bitcast(_one_of(builder, block, '"\\'), WORD)
+        return builder.bitcast(_one_of(builder, block, characters.literal_value), WORD)
 
-    return types.uint64(array, types.int64), generate
+    return types.uint64(array, types.int64, characters), generate
 
 
 @intrinsic

@@ -521,6 +521,12 @@ def pack(texts: Iterable[str]) -> tuple[Bytes, Offsets]:
     return np.frombuffer(b"".join(encoded) or b"\0", np.uint8), offsets
 
 
+def text_at(data: Bytes, offsets: Offsets, number: int) -> str:
+    """One text of what `pack` and `arrow_texts` give."""
+    start, end = offsets[number : number + 2].tolist()
+    return data[start:end].tobytes().decode("utf-8", "replace")
+
+
 def arrow_texts(column: Any) -> tuple[Bytes, Offsets]:
     """A pyarrow string array as the pair that `tokenise` takes, in place; a null is empty."""
     array = column if isinstance(column, pa.LargeStringArray) else column.cast(pa.large_string())

@@ -12,24 +12,17 @@ words start and end (as bits of 64 bytes at a time), hash each word (eight bytes
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import extending
-from numba.core import types
 
 from decontam.jit import inlined, part
-from decontam.simd import WIDTH, classes64, load8, trailing_zeros
-from decontam.tokens import FOLDED, FOLDED_LENGTH, fold, is_ascii
+from decontam.simd import WIDTH, among64, classes64, load8, trailing_zeros
+from decontam.tokens import ALL, FOLDED, FOLDED_LENGTH, ONE, absorb, fold, is_ascii, lower8
 
-MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 PAD = 2 * WIDTH
 """Bytes to be had beyond a text: kernels read whole blocks, and `fold` writes them."""
-ONE, EIGHT, HALF, LAST = np.uint64(1), np.uint64(8), np.uint64(32), np.uint64(WIDTH - 1)
-ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
-HIGH = np.uint64(0x8080808080808080)
+EIGHT, HALF, LAST = np.uint64(8), np.uint64(32), np.uint64(WIDTH - 1)
 FIRST_BYTES = np.array([(1 << (8 * k)) - 1 for k in range(9)], np.uint64)
 """The mask of the first k bytes of eight."""
 TABLES = (FOLDED, FOLDED_LENGTH)
-intrinsic: Any = extending.intrinsic
 
 
 class Scratch:
@@ -51,27 +44,6 @@ class Scratch:
                 np.empty(room, np.uint64),
             )
         return self.held
-
-
-@intrinsic(prefer_literal=True)
-def among64(typing: Any, array: Any, at: Any, characters: Any) -> Any:
-    """Of 64 bytes, a bit for each that is one of `characters` (a literal string)."""
-    vector = ir.VectorType(ir.IntType(8), WIDTH)
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, values[0]).data
-        place = builder.bitcast(builder.gep(data, [values[1]]), vector.as_pointer())
-        block = builder.load(place, align=1)
-        same = [
-            builder.icmp_unsigned("==", block, ir.Constant(vector, [ord(c)] * WIDTH))
-            for c in characters.literal_value
-        ]
-        found = same[0]
-        for more in same[1:]:
-            found = builder.or_(found, more)
-        return builder.bitcast(found, ir.IntType(WIDTH))
-
-    return types.uint64(array, types.int64, characters), generate
 
 
 @inlined
@@ -122,31 +94,19 @@ def split(text, size, starts, ends):
     return np.int64(closed)
 
 
-@inlined
-def mixed(state, eight_bytes):
-    state = (state ^ eight_bytes) * MULTIPLIER
-    return state ^ (state >> HALF)
-
-
-@inlined
-def lower8(eight_bytes):
-    """Letters in lower case, by bit 5 of every byte of ASCII. Digits and symbols have it, but for
-    `^`, which becomes `~`: that is no symbol."""
-    return eight_bytes | (~eight_bytes & HIGH) >> np.uint64(2)
-
-
 @part
 def hash_words(text, starts, ends, count, tokens):
-    """One hash a word. Words of up to eight bytes that differ never share one."""
+    """One hash a word. Words of up to eight bytes that differ never share one: of the symbols only
+    `^` changes in lower case, and `~`, which it becomes, is none."""
     for i in range(count):
         place, size = np.int64(starts[i]), np.int64(ends[i]) - np.int64(starts[i])
         state = np.uint64(0)
         while size > 8:
-            state = mixed(state, lower8(load8(text, place)))
+            state = absorb(state, lower8(load8(text, place)))
             place += 8
             size -= 8
         last = lower8(load8(text, place)) & FIRST_BYTES[np.uint64(size)]
-        tokens[i] = mixed(state, last)
+        tokens[i] = absorb(state, last)
 
 
 @part
