@@ -8,6 +8,7 @@ Where one text lacks numbers and has others in their place, it is a variant, not
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -31,6 +32,9 @@ PARTS = {
     "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
     "ninth": 9, "tenth": 10,
 }  # fmt: skip
+# What follows a part of something: "a third as many", where "a third, who had five" is an ordinal.
+OF_IT = {"of", "as", "more", "less", "fewer", "the", "that", "what", "full", "mile", "hour", "cup"}
+NUMBER = "#"  # no word
 # What a word implies without stating it: a week is seven days, an hour sixty minutes.
 IMPLIED = {
     "second": (60,), "minute": (60,), "hour": (60,), "hourly": (60,), "day": (7, 24),
@@ -71,11 +75,12 @@ def quantities(text: str) -> tuple[list[Fraction], frozenset[Fraction]]:
     found: list[Fraction] = []
     implied: set[Fraction] = set()
     last = ""  # the word before, where a number may go on: "twenty five", "two hundred", "a third"
-    for token in TOKEN.findall(text):
+    tokens = TOKEN.findall(text)
+    for token, following in zip(tokens, [*tokens[1:], ""], strict=False):
         singular = token[:-1] if token.endswith("s") else token
         implied.update(map(Fraction, IMPLIED.get(token, IMPLIED.get(singular, ()))))
-        going_on = bool(found) and last == "number"
-        kind = "number"
+        going_on = bool(found) and last == NUMBER
+        kind = NUMBER
         if token[0].isdigit() or token[0] == ".":
             value = digits(token.rstrip("%"))
             found.append(value / 100 if token.endswith("%") else value)
@@ -89,13 +94,14 @@ def quantities(text: str) -> tuple[list[Fraction], frozenset[Fraction]]:
         elif token in SCALES or singular in SCALES:
             scale = Fraction(SCALES.get(token, SCALES.get(singular, 1)))
             found[-1:] = [found[-1] * scale] if going_on else [*found[-1:], scale]
-        elif singular in PARTS and (last in ("a", "an") or going_on):
+        elif singular in PARTS and (going_on or (last in ("a", "an") and following in OF_IT)):
             if going_on and (token != singular or found[-1] == 1):
                 found[-1] /= PARTS[singular]
             elif not going_on:
                 found.append(Fraction(1, PARTS[singular]))
-        elif token == "percent" and going_on:
+        elif token in ("percent", "cent", "cents") and going_on:
             found[-1] /= 100
+            kind = token
         elif token in MULTIPLES:
             found.append(Fraction(MULTIPLES[token]))
         elif token in ("half", "halves"):
@@ -115,13 +121,15 @@ def digits(token: str) -> Fraction:
 @dataclass(frozen=True)
 class Agreement:
     """How two texts agree. `missing`: numbers that only one of them states and the other does not
-    imply; `replaced`: those that have others in their place."""
+    imply; `replaced`: those that have others in their place; `rarity`: what the numbers that agree
+    say beyond one fact each."""
 
     numbers: int
     missing: int
     replaced: int
     names: int
     names_replaced: int
+    rarity: float = 0.0
 
     def __str__(self) -> str:
         said = [f"{self.numbers} numbers and {self.names} names agree"]
@@ -134,25 +142,34 @@ class Agreement:
         return ", ".join(said)
 
 
-def agreement(one: Stated, other: Stated, told: Stated | None = None) -> Agreement:
-    """What two texts state alike, and what not; symmetric. What `told` states is left out."""
+def agreement(
+    one: Stated,
+    other: Stated,
+    told: Stated | None = None,
+    worth: Callable[[Fraction], float] = lambda number: 1.0,
+) -> Agreement:
+    """What two texts state alike, and what not; symmetric. What `told` states is left out.
+    `worth`: how many facts it is that both state a number, at least one."""
     lost, new = one.numbers - other.numbers, other.numbers - one.numbers
     gone = set(one.numbers) - set(other.numbers) - other.implied
     come = set(other.numbers) - set(one.numbers) - one.implied
     here = {name for name in one.names if not says(other, name)}
     there = {name for name in other.names if not says(one, name)}
     both = {name.removesuffix("s") for name in (one.names | other.names) - here - there}
-    numbers = set(one.numbers) & set(other.numbers)
+    stated_by_both = set(one.numbers) & set(other.numbers)
+    numbers = stated_by_both
     if told:
-        numbers -= set(told.numbers)
+        numbers = stated_by_both - set(told.numbers)
         both = {name for name in both if not says(told, name)}
     return Agreement(
         numbers=len(numbers),
         missing=max(len(gone), len(come)),
-        # A unit excuses a number that is gone or has come, not one that became another.
-        replaced=min(lost.total(), new.total()),
+        # A unit excuses a number that is gone or has come, not one that became another; to name the
+        # same number again replaces none.
+        replaced=min(lost.total(), new.total(), len({*lost, *new} - stated_by_both)),
         names=len(both),
         names_replaced=min(len(here), len(there)),
+        rarity=sum(worth(number) - 1 for number in sorted(numbers)),
     )
 
 

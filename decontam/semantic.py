@@ -13,10 +13,12 @@ Nothing here calls an LLM. A judge ("the same problem?") may be asked about what
 engine's `decontaminate` stage does.
 """
 
+import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
@@ -37,6 +39,11 @@ from decontam.tokens import text_at
 # other question. Without a fact nearness is for review, however near: "convert a roman numeral to
 # an integer" and "convert an integer to a roman numeral" are at 0.996.
 SURE, FACT = 0.92, 0.05
+# One in so many problems comes nearer by FACT, so a number that fewer state is more than one fact,
+# though never as much as the rest of the text.
+ONE_IN, MOST_FACTS = 8.0, 1.75
+# So near others, SHARED of them, make a crowd: questions of one template, or of one long frame.
+CROWD = 2 * FACT
 # Where facts contradict or lack, nearness like this is for a person (or a judge) to look at.
 ALIKE = 0.85
 # A turn with more characters is looked at line by line only: the model would read its beginning.
@@ -68,9 +75,10 @@ class Verdict(NamedTuple):
     reason: str
 
 
-def agreed(facts: Agreement) -> int:
+def agreed(facts: Agreement) -> float:
     """The facts that agree, less those that do not."""
-    return facts.numbers + facts.names - facts.missing - facts.names_replaced
+    said = facts.numbers + facts.rarity + facts.names
+    return said - facts.missing - facts.names_replaced
 
 
 def verdict(cosine: float, facts: Agreement, rival: float = 0.0) -> Verdict | None:
@@ -166,7 +174,7 @@ class Tier:
     def __init__(self, items: Items, embed: Embed) -> None:
         self.items, self.embed = items, embed
         self.stated, self.asked = lru_cache(CACHED)(stated), lru_cache(CACHED)(self._asked)
-        self.common = cache(self._common)
+        self.common, self.worth = cache(self._common), cache(self._worth)
 
     def batch(self, batch: Batch, dropped: set[str]) -> pl.DataFrame:
         """Evidence (`EVIDENCE`) for the rows of a batch that are not in `dropped`."""
@@ -194,7 +202,12 @@ class Tier:
         part, said = self.items.index.part, self.stated(text)
         asked = [self.asked(one.reference) for one in near]
         facts = [
-            agreement(said, this, shared([o for i, o in enumerate(asked) if i not in one.same]))
+            agreement(
+                said,
+                this,
+                shared([o for i, o in enumerate(asked) if i not in one.same]),
+                self.worth(self._suite(one.reference)),
+            )
             for one, this in zip(near, asked, strict=True)
         ]
         worth = [
@@ -204,6 +217,8 @@ class Tier:
         for one, known in zip(near, facts, strict=True):
             rival = max((w for i, w in enumerate(worth) if i not in one.same), default=0.0)
             found = verdict(one.cosine, known, rival)
+            if found and found.decision == DROP and crowded(one, near):
+                found = found._replace(decision=REVIEW, rule=SEVERAL)
             if found and part[one.reference] == PASSAGE:
                 if known.replaced:  # another one: census tables and match reports are alike
                     continue
@@ -216,7 +231,7 @@ class Tier:
         choices or its answer states no more."""
         index = self.items.index
         owner = int(self.items.owners(reference)[0])
-        common = self.common(int(index.item_suite[owner]))
+        common = self.common(self._suite(reference))
         said = stated(self.items.text(reference))
         implied, words = said.implied, said.words
         beside = index.item_parts[owner][[CHOICES, ANSWER]]
@@ -225,11 +240,28 @@ class Tier:
             implied, words = implied | set(more.numbers), words | more.words
         return Stated(said.numbers, implied, said.names - common, words - common)
 
-    def _common(self, suite: int) -> frozenset[str]:
-        """What more than a tenth of a suite's questions say, which tells none from another."""
+    def _suite(self, reference: int) -> int:
+        return int(self.items.index.item_suite[self.items.owners(reference)[0]])
+
+    def _questions(self, suite: int) -> list[str]:
         index = self.items.index
         of_suite = index.item_parts[index.item_suite == suite, QUESTION]
-        questions = [self.items.text(reference) for reference in set(of_suite.tolist())]
+        return [self.items.text(reference) for reference in set(of_suite.tolist())]
+
+    def _worth(self, suite: int) -> Callable[[Fraction], float]:
+        """How many facts it is to state a number that one in so many of a suite's questions has."""
+        questions = self._questions(suite)
+        times = Counter(n for text in questions for n in set(stated(text).numbers))
+
+        def worth(number: Fraction) -> float:
+            facts = math.log(len(questions) / max(times[number], 1)) / math.log(ONE_IN)
+            return min(max(facts, 1.0), MOST_FACTS)
+
+        return worth
+
+    def _common(self, suite: int) -> frozenset[str]:
+        """What more than a tenth of a suite's questions say, which tells none from another."""
+        questions = self._questions(suite)
         times = Counter(word for text in questions for word in set(WORD.findall(text.lower())))
         often = max(SHARED, len(questions) // 10)
         return frozenset(word for word, n in times.items() if n > often)
@@ -270,6 +302,12 @@ class Tier:
                 }
             )
         return pl.DataFrame(rows, schema=EVIDENCE)
+
+
+def crowded(one: Near, near: list[Near]) -> bool:
+    """Whether so many other questions are about as near that nearness tells none from another."""
+    rivals = (n for i, n in enumerate(near) if i not in one.same)
+    return sum(n.cosine >= one.cosine - CROWD for n in rivals) >= SHARED
 
 
 def shared(rivals: list[Stated]) -> Stated:

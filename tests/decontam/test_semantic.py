@@ -15,7 +15,8 @@ import pytest
 from decontam import InputError, check
 from decontam.__main__ import main
 from decontam.agreement import Agreement, agreement, quantities, stated
-from decontam.semantic import verdict
+from decontam.embedding import Near
+from decontam.semantic import crowded, verdict
 
 BAKERY = "Marta sells 37 croissants and twelve rolls a day. How many does Marta sell in 5 days?"
 RAIN = "Snow fell on Oslo for 9 days, 14 inches a day. How many inches of snow fell on Oslo?"
@@ -36,6 +37,9 @@ REPHRASED = (
         ("a quarter of it, 25%, 25 percent, .25", {Fraction(1, 4)}),
         ("twice as many, half as much, thrice", {2, Fraction(1, 2), 3}),
         ("the third monkey", set()),
+        ("a third monkey, a third of it", {Fraction(1, 3)}),
+        ("number two is 50 mm, number three 5", {2, 50, 3, 5}),
+        ("three cents, $0.03 or 3%", {Fraction(3, 100)}),
         ("in 5.", {5}),
         ("1/0", {1}),
         ("", set()),
@@ -67,6 +71,7 @@ def test_a_paraphrase_states_the_same() -> None:
         ("9 eggs in 5 weeks", "9 eggs in 27 weeks", 1, 1),
         ("9 eggs, 9 rolls", "9 eggs", 0, 0),
         ("9 eggs, 9 rolls", "9 eggs, 8 rolls", 1, 1),
+        ("9 eggs, 9 rolls, 2 pans", "9 eggs, 2 pans of 2", 0, 0),
     ],
 )
 def test_numbers_of_one_side(one: str, other: str, missing: int, replaced: int) -> None:
@@ -79,6 +84,19 @@ def test_names_are_found_at_a_sentence_s_start_and_in_the_plural() -> None:
     assert (facts.names, facts.names_replaced) == (3, 0)
     facts = agree("She met Omar there.", "She met Ivan there.")
     assert (facts.names, facts.names_replaced) == (0, 1)
+
+
+def test_a_number_that_few_state_is_more_than_one_fact() -> None:
+    facts = agreement(stated("12 of 5310"), stated("5310, then 12"), worth=lambda n: 1 + (n > 99))
+    assert (facts.numbers, facts.rarity) == (2, 1.0)
+    assert verdict(0.78, facts) is not None and verdict(0.76, facts) is None
+
+
+def test_where_many_are_as_near_nearness_tells_none_from_another() -> None:
+    near = [Near(n, 0.9 - 0.03 * n, (n,)) for n in range(8)]
+    assert not crowded(near[0], near[:5]) and not crowded(near[0], near)
+    assert crowded(near[3], near) and crowded(near[7], near)
+    assert not crowded(near[7]._replace(same=tuple(range(8))), near)
 
 
 @pytest.mark.parametrize(
