@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from decontam import background
 from decontam.jit import cache_folder, inlined, kernel
 from decontam.tokens import pack, tokenise
-from decontam.words import START, mix, split_words, trigram, whole, word_spans
+from decontam.words import START, THIRD, mix, split_words, trigram, whole, word_spans
 
 VERSION = 9
 QUESTION, PASSAGE, CHOICES, ANSWER = range(4)
@@ -48,7 +48,8 @@ MOST_SEEDS = 24
 FEWEST_SEEDS, LIGHT_SEED_NATS = 8, 5.0
 # An answer shorter than this is support for its question, not a leak of its own.
 SOLUTION_WORDS = 20
-LONGEST_STEM = 8
+LONGEST_STEM, STEM_BITS = 8, 18
+COUNTERS = 1 << 24
 END_BITS = 1 << 21
 WHOLE = 0xFFFFFF  # the position of the posting that stands for the whole text
 REFERENCE, VALUE = 0xFFFFFF, 48  # a posting's middle bits, and where its weight begins
@@ -285,32 +286,59 @@ def word_weights(
     expected = np.log(with_context.astype(np.float32)) - np.log(with_word.astype(np.float32))
     surprise = background.surprise(words)
     weights = np.where(with_word >= SHARED, np.minimum(surprise, expected), surprise)
-    times = repetitions(words, offsets, np.empty(len(words), np.float32))
+    longest = int(np.diff(offsets).max(initial=32))
+    first = np.empty(1 << (2 * longest - 1).bit_length(), np.int64)
+    place = np.empty(longest, np.int64)
+    times = repetitions(words, offsets, first, place, np.empty(len(words), np.float32))
     weights *= (1 + np.log(times)) / times
     return np.maximum(weights, NAT).astype(np.float32)
 
 
 @kernel
-def repetitions(words, offsets, times):
-    """How often each word occurs in its own reference."""
+def repetitions(words, offsets, first, place, times):
+    """How often each word occurs in its own reference. `first`, twice as long as the longest and a
+    power of two, is a table of where words occur first; `place` holds that for each word."""
     for text in range(len(offsets) - 1):
         start, end = offsets[text], offsets[text + 1]
-        order = np.argsort(words[start:end])
-        low = 0
-        while low < len(order):
-            high = low
-            while high < len(order) and words[start + order[high]] == words[start + order[low]]:
-                high += 1
-            for i in range(low, high):
-                times[start + order[i]] = high - low
-            low = high
+        size = 64
+        while size < 2 * (end - start):
+            size *= 2
+        first[:size] = -1
+        for i in range(start, end):
+            slot = words[i] >> np.uint64(4) & np.uint64(size - 1)
+            while first[slot] >= 0 and words[first[slot]] != words[i]:
+                slot = (slot + np.uint64(1)) & np.uint64(size - 1)
+            if first[slot] < 0:
+                first[slot] = i
+                times[i] = 0
+            place[i - start] = first[slot]
+            times[first[slot]] += 1
+        for i in range(start, end):
+            times[i] = times[place[i - start]]
     return times
 
 
 def holders(keys: NDArray[np.uint64], holder: NDArray[np.int32]) -> NDArray[np.int32]:
-    """For each key, how many holders have it; `holder` ascends."""
+    """For each key, how many holders have it where SHARED or more do, and 1 elsewhere; `holder`
+    ascends. Most keys are rare, and a table of small counters tells them without a sort."""
+    may_be = mark_frequent(keys, np.zeros(COUNTERS, np.uint8), np.empty(len(keys), np.bool_))
+    often = np.flatnonzero(may_be)
+    keys = keys[often]
     order = np.argsort(keys, kind="stable")
-    return count_holders(keys, holder, order, np.empty(len(keys), np.int32))
+    counts = np.ones(len(may_be), np.int32)
+    counts[often] = count_holders(keys, holder[often], order, np.empty(len(often), np.int32))
+    return counts
+
+
+@kernel
+def mark_frequent(keys, counters, frequent):
+    """Which keys may occur SHARED times: those that do, and few that share a counter."""
+    mask = np.uint64(len(counters) - 1)
+    for key in keys:
+        counters[key & mask] += counters[key & mask] < SHARED
+    for i in range(len(keys)):
+        frequent[i] = counters[keys[i] & mask] >= SHARED
+    return frequent
 
 
 @kernel
@@ -327,7 +355,7 @@ def count_holders(keys, holder, order, counts):
                 last = holder[order[end]]
             end += 1
         for i in range(start, end):
-            counts[order[i]] = distinct
+            counts[order[i]] = distinct if distinct >= SHARED else 1
         start = end
     return counts
 
@@ -385,32 +413,41 @@ def stems(
     """Which questions of at most LONGEST_STEM words stand inside two others or more."""
     question = part == QUESTION
     lengths = np.diff(offsets)
+    short = np.flatnonzero(question & (lengths > 0) & (lengths <= LONGEST_STEM))
     hashes = whole_hashes(words, offsets, np.empty(len(part), np.uint64))
+    known, inverse = np.unique(hashes[short], return_inverse=True)
+    inside = count_inside(words, offsets, question, known, np.zeros(len(known), np.int64))
     found = np.zeros(len(part), np.bool_)
-    for length in range(1, LONGEST_STEM + 1):
-        short = np.flatnonzero(question & (lengths == length))
-        if len(short):
-            known, inverse = np.unique(hashes[short], return_inverse=True)
-            inside = np.zeros(len(known), np.int64)
-            count_inside(words, offsets, question, length, known, inside)
-            found[short] = inside[inverse] >= 2
+    found[short] = inside[inverse] >= 2
     return found
 
 
 @kernel
-def count_inside(words, offsets, question, length, known, inside):
-    """Add to `inside` how many longer questions hold each of the `known` (sorted) texts."""
+def count_inside(words, offsets, question, known, inside):
+    """How many longer questions hold each of the `known` texts, whose hashes ascend."""
+    shift = np.uint64(64 - STEM_BITS)
+    begins = np.zeros((1 << STEM_BITS) + 1, np.int32)  # where the known of a first so many bits do
+    for key in known:
+        begins[(key >> shift) + np.uint64(1)] += 1
+    for first_bits in range(1 << STEM_BITS):
+        begins[first_bits + 1] += begins[first_bits]
     last = np.full(len(known), -1, np.int64)
     for text in range(len(offsets) - 1):
         start, end = offsets[text], offsets[text + 1]
-        if not question[text] or end - start <= length:
+        if not question[text]:
             continue
-        for i in range(start, end - length + 1):
-            key = whole(words, i, i + length)
-            place = np.searchsorted(known, key)
-            if place < len(known) and known[place] == key and last[place] != text:
-                last[place] = text
-                inside[place] += 1
+        for i in range(start, end):
+            state = START
+            for j in range(i, min(i + LONGEST_STEM, end)):
+                state = mix(state, words[j])
+                key = state * THIRD
+                bucket = key >> shift
+                for place in range(begins[bucket], begins[bucket + np.uint64(1)]):
+                    new = known[place] == key and last[place] != text
+                    if new and j + 1 - i < end - start:
+                        last[place] = text
+                        inside[place] += 1
+    return inside
 
 
 @kernel

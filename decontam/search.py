@@ -437,7 +437,7 @@ def held(reference, weights, window, table, table_at):
     return inside / max(total, np.float32(NAT))
 
 
-@inlined
+@part
 def trim(match, weights, length):
     """Unmatch what lies so far from the rest of a match that the words between outweigh it.
 
@@ -482,7 +482,7 @@ def is_symbol(word, letters):
     return symbol
 
 
-@inlined
+@part
 def renamed(reference, weights, window, match):
     """What a match misses only because a name was replaced, each time by the same other name.
 
@@ -538,7 +538,7 @@ def is_quantity(word, numerals, bits):
     return quantity
 
 
-@inlined
+@part
 def changes(reference, reference_glue, window, window_glue, match, letters, numerals):
     """How a match differs where it should not: (numbers replaced, numbers, operators replaced).
 
@@ -614,7 +614,7 @@ def in_nats(weights, start, end, nats):
     return nats[: end - start]
 
 
-@inlined
+@part
 def foreign(window, match, length, first, last, mark, table, table_at):
     """How many words of a matched stretch are not the reference's; one said n times is 1 + ln n, as
     in a reference: a tag on every line is not a word more in every line."""
@@ -635,7 +635,7 @@ def foreign(window, match, length, first, last, mark, table, table_at):
         times = max(table_at[slot], 0) + 1
         table_at[slot] = times
         count += np.float32(1.0) if times == 1 else np.float32(np.log(times / (times - 1)))
-    return np.int64(np.round(count))
+    return np.int64(count + np.float32(0.5))
 
 
 @kernel

@@ -328,7 +328,7 @@ def runs64(data, i, inside):
     return starts, lasts, operators, (words | numbers) & ~(letters | digits)
 
 
-@inlined
+@part
 def tokenise_folded(data, start, end, classes, lower, out, at, spans):
     """Tokens of folded text into `out[at:]`; returns the index after the last.
 

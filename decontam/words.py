@@ -21,6 +21,7 @@ from decontam.tokens import (
     Offsets,
     fold,
     hash_operator,
+    is_ascii,
     pack,
     read_only,
     tokenise,
@@ -123,14 +124,18 @@ def words_of(texts: list[str]) -> Words:
 @part
 def word_places(data, start, end, packed, lengths, classes, lower, scratch, origin, hashes, spans):
     """Character spans of a text's words into the first rows of `spans`; returns how many."""
-    size = fold(data, start, end, packed, lengths, scratch, origin)
-    count = tokenise_folded(scratch, 0, size, classes, lower, hashes, 0, spans)
+    folded, base = data, start
+    plain = is_ascii(data, start, end)
+    if not plain:
+        end = fold(data, start, end, packed, lengths, scratch, origin)
+        folded, base = scratch, 0
+    count = tokenise_folded(folded, base, end, classes, lower, hashes, 0, spans)
     words = 0
     for i in range(count):
         if hashes[i] & CLASS_BITS != np.uint64(OPERATOR):
-            first, last = spans[i, 0], spans[i, 1] - 1
-            spans[words, 0] = origin[first]
-            spans[words, 1] = origin[last] + 1
+            first, last = spans[i, 0] - base, spans[i, 1] - base - 1
+            spans[words, 0] = first if plain else origin[first]
+            spans[words, 1] = last + 1 if plain else origin[last] + 1
             words += 1
     return words
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decontam import search
-from decontam.index import hash_table, holders, look_up
+from decontam.index import LONGEST_STEM, QUESTION, SHARED, hash_table, holders, look_up, stems
 from decontam.search import SKIPPED
 from decontam.words import words_of
 from tests.decontam.kernels import from_python
@@ -228,13 +228,25 @@ def test_the_table_holds_what_a_dict_would(pairs: list[tuple[int, int]]) -> None
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), max_size=30))
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 7)), max_size=60))
 def test_holders_counts_each_holder_once(pairs: list[tuple[int, int]]) -> None:
     pairs.sort(key=lambda p: p[1])
     keys = np.array([k for k, _ in pairs], np.uint64)
     of = np.array([h for _, h in pairs], np.int32)
-    expected = [len({h for k, h in pairs if k == key}) for key, _ in pairs]
-    assert holders(keys, of).tolist() == expected
+    counted = [len({h for k, h in pairs if k == key}) for key, _ in pairs]
+    assert holders(keys, of).tolist() == [n if n >= SHARED else 1 for n in counted]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=12), max_size=12))
+def test_a_stem_stands_inside_two_longer_questions(texts: list[list[str]]) -> None:
+    words = np.array([ord(word) for text in texts for word in text], np.uint64)
+    offsets = np.cumsum([0, *map(len, texts)])
+    said = [f" {' '.join(text)} " for text in texts]
+    inside = [sum(one in other and one != other for other in said) for one in said]
+    expected = [len(text) <= LONGEST_STEM and n >= 2 for text, n in zip(texts, inside, strict=True)]
+    found = stems(words, offsets, np.full(len(texts), QUESTION, np.uint8))
+    assert found.tolist() == expected
 
 
 def test_numbers_of_another_order_are_lost_where_others_stand() -> None:
