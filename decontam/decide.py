@@ -9,9 +9,12 @@ one chance in half a billion, which is about what a large corpus offers in place
 that only a copy counts, and with a hundred a third of the wording may have changed.
 """
 
-from itertools import pairwise
+from itertools import starmap
+from types import SimpleNamespace
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from decontam.index import ANSWER, PASSAGE, QUESTION
 
@@ -66,165 +69,154 @@ DROPPED = (
 )
 
 
+# The rules, in the order in which they are tried: see `rules`.
+RULES = (
+    "numbers changed",
+    "operators changed",
+    "question and passage",
+    "copy",
+    "question without its passage",
+    None,
+    "question and choices",
+    "shared question",
+    "copy",
+    "stock phrase",
+    "question",
+    "beginning",
+    "near",
+    "solution",
+    "passage only",
+    None,
+)
+
+Lines = SimpleNamespace  # of matches, as arrays by the names of `scan.MATCH` and a few more
+Each = NDArray[np.bool_]  # of each line, whether it is so
+
+
 def decide(matches: pl.DataFrame) -> pl.DataFrame:
     """Decided lines of `matches` (as `scan.MATCH`), the best for each row and item, with columns
 
-    decision (drop, review), rule, score (the agreement), in addition.
+    decision (drop, review), rule, score (the agreement), evidence (the nats aligned), wording and
+    needed in addition.
     """
-    wording = 2 * pl.col("aligned") / (pl.col("span") + pl.col("length"))
-    dropped = pl.col("decision") == "drop"
-    # One plan for all of it: each step by itself costs as much as the whole on a few hundred lines.
-    return (
-        beside_passages(matches.lazy())
-        .with_columns(
-            (pl.col("share") * pl.col("nats")).alias("evidence"),
-            wording.cast(pl.Float32).alias("wording"),
-            ((pl.col("share") + wording) / 2).cast(pl.Float32).clip(0, 1).alias("score"),
-        )
-        .with_columns(interpolated("evidence", EVIDENCE, NEEDED).cast(pl.Float32).alias("needed"))
-        .with_columns(RULE.alias("rule"))
-        .drop_nulls("rule")
-        .with_columns(
-            pl.when(pl.col("rule").is_in(DROPPED))
-            .then(pl.lit("drop"))
-            .otherwise(pl.lit("review"))
-            .alias("decision")
-        )
-        .sort(["row", "item", "decision", "score"], descending=[False, False, False, True])
-        .unique(["row", "item"], keep="first", maintain_order=True)
-        # What is reviewed in a row that is dropped anyway would only be noise.
-        .filter(dropped | ~dropped.any().over("row"))
-        .collect()
-    )
+    # As arrays: a hundred expressions cost a data frame ten times what they do on so few lines.
+    lines = Lines(**{column.name: column.to_numpy() for column in matches})
+    lines.evidence = lines.share * lines.nats
+    lines.wording = (2 * lines.aligned / (lines.span + lines.length)).astype(np.float32)
+    lines.score = np.clip((lines.share + lines.wording) / 2, 0, 1)
+    lines.needed = np.interp(lines.evidence, EVIDENCE, NEEDED).astype(np.float32)
+    met = lines.met = np.select(rules(lines), np.arange(len(RULES) - 1), len(RULES) - 1)
+    review = ~np.isin(met, [place for place, rule in enumerate(RULES) if rule in DROPPED])
+    chosen = best(lines, review, np.flatnonzero([RULES[place] is not None for place in met]))
+    added = {
+        name: getattr(lines, name)[chosen] for name in ("evidence", "wording", "score", "needed")
+    }
+    rule = [RULES[place] for place in met[chosen]]
+    decision = ["review" if unsure else "drop" for unsure in review[chosen]]
+    named = [pl.Series("rule", rule, pl.String), pl.Series("decision", decision, pl.String)]
+    return matches[chosen].with_columns(*starmap(pl.Series, added.items()), *named)
 
 
-def interpolated(column: str, at: tuple[float, ...], values: tuple[float, ...]) -> pl.Expr:
-    """The values between the points `at`, as numpy's `interp` gives them."""
-    found = pl.lit(values[0])
-    for (low, high), (first, last) in zip(pairwise(at), pairwise(values), strict=True):
-        climb = pl.col(column).cast(pl.Float64).clip(low, high) - low
-        found = found + climb * ((last - first) / (high - low))
-    return found
+def best(lines: Lines, review: Each, decided: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The best of the decided lines for each row and item, and of a row that is dropped only what
+    drops it: what is reviewed in it would only be noise."""
+    row, item = lines.row, lines.item
+    by = (lines.met, -lines.score, review, item, row)
+    chosen = decided[np.lexsort([key[decided] for key in by])]
+    new = (np.diff(row[chosen], prepend=-1) != 0) | (np.diff(item[chosen], prepend=-1) != 0)
+    chosen = chosen[new]
+    return chosen[~review[chosen] | ~np.isin(row[chosen], row[chosen[~review[chosen]]])]
 
 
-def beside_passages(matches: pl.LazyFrame) -> pl.LazyFrame:
-    """With each line, of its item's passage in the same row: bounds, and numbers replaced."""
-    passages = matches.filter(pl.col("part") == PASSAGE).unique(["row", "item"])
-    return matches.join(
-        passages.select(
-            "row",
-            "item",
-            pl.col("first").alias("passage_first"),
-            pl.col("end").alias("passage_end"),
-            (
-                (pl.col("numbers_replaced") > PASSAGE_NUMBERS_REPLACED * pl.col("numbers"))
-                & (pl.col("numbers_replaced") >= FEWEST_REPLACED)
-            ).alias("passage_changed"),
-        ),
-        on=["row", "item"],
-        how="left",
-        maintain_order="left",
-    )
+def beside_passages(lines: Lines) -> tuple[Each, Each, Each]:
+    """Of each line, whether its item's passage is in the same row with other numbers, and whether
+    the line lies inside the passage, or for the most part outside."""
+    key = lines.row << 32 | lines.item
+    passages = np.flatnonzero(lines.part == PASSAGE)
+    known, first = np.unique(key[passages], return_index=True)
+    place = np.minimum(np.searchsorted(known, key), max(len(known) - 1, 0))
+    located = np.isin(key, known)
+    of = np.zeros(len(key), np.int64)
+    of[located] = passages[first][place[located]]
+    replaced, numbers = lines.numbers_replaced[of], lines.numbers[of]
+    changed = (replaced > PASSAGE_NUMBERS_REPLACED * numbers) & (replaced >= FEWEST_REPLACED)
+    within = np.minimum(lines.end, lines.end[of]) - np.maximum(lines.first, lines.first[of])
+    size = lines.end - lines.first
+    return located & changed, located & (within >= size), located & (2 * within < size)
 
 
-def rule() -> pl.Expr:
-    """The name of the first rule that a line meets, or null."""
-    question = pl.col("part") == QUESTION
-    enough = pl.col("score") >= pl.col("needed")
-    enough &= pl.min_horizontal("share", "wording") >= pl.col("needed") - EITHER_LESS
-    headless = (pl.col("missing") >= HEAD_WORDS) & (
-        pl.col("missing") >= HEAD_SHARE * pl.col("length")
-    )
-    more = pl.col("share") - pl.col("wording")
+def rules(lines: Lines) -> list[Each]:
+    """Which lines meet each rule but the last; the first that a line meets is its own."""
+    question, has_passage = lines.part == QUESTION, lines.passage >= 0
+    share, wording, needed = lines.share, lines.wording, lines.needed
+    enough = (lines.score >= needed) & (np.minimum(share, wording) >= needed - EITHER_LESS)
+    headless = (lines.missing >= HEAD_WORDS) & (lines.missing >= HEAD_SHARE * lines.length)
+    more = share - wording
     subject = (more > SUBJECT_ONLY) | (headless & (more > 0))
-    enough &= ~(subject & (pl.col("evidence") < TITLE_NATS))
-    nearly = pl.col("score") >= pl.col("needed") - NEAR
-    beginning = cut_off() & (pl.col("text_end") - pl.col("end") <= AFTER_CUT) & ~pl.col("shared")
-    copy = (pl.col("share") >= COPY) & (pl.col("wording") >= COPY)
+    enough &= ~(subject & (lines.evidence < TITLE_NATS))
+    nearly = lines.score >= needed - NEAR
+    beginning = cut_off(lines) & (lines.text_end - lines.end <= AFTER_CUT) & ~lines.shared
+    copy = (share >= COPY) & (wording >= COPY)
     telling = (
-        (pl.col("nats") >= COPY_NATS)
-        | (pl.col("length") >= COPY_WORDS)
-        | ((pl.col("length") >= LEAST_WORDS) & ~pl.col("stem"))
+        (lines.nats >= COPY_NATS)
+        | (lines.length >= COPY_WORDS)
+        | ((lines.length >= LEAST_WORDS) & ~lines.stem)
     )
-    says_much = pl.col("evidence") >= ALONE_NATS
+    says_much = lines.evidence >= ALONE_NATS
     found = enough | (copy & telling)
-    has_passage = pl.col("passage") >= 0
-    with_choices = pl.col("choices") >= CHOICES_THERE
     # A question's words may turn up inside its own passage; that is no question asked. An edited
     # one counts only where most of the match lies outside, and something says where that is.
-    within = pl.min_horizontal("end", "passage_end") - pl.max_horizontal("first", "passage_first")
-    located = pl.col("passage_first").is_not_null()
-    inside = located & (within >= pl.col("end") - pl.col("first"))
-    outside = located & (2 * within < pl.col("end") - pl.col("first"))
-    edited = (pl.col("passage") >= PASSAGE_WHOLE) & outside
+    passage_changed, inside, outside = beside_passages(lines)
+    edited = (lines.passage >= PASSAGE_WHOLE) & outside
     beside_passage = (
-        (pl.col("passage") >= PASSAGE_THERE)
-        & (pl.col("score") >= pl.when(edited).then(QUESTION_EDITED).otherwise(QUESTION_THERE))
+        (lines.passage >= PASSAGE_THERE)
+        & (lines.score >= np.where(edited, QUESTION_EDITED, QUESTION_THERE).astype(np.float32))
         & (copy | ~inside)
     )
-    replaced = pl.col("numbers_replaced")
-    nothing_else = pl.col("length") - pl.col("aligned") <= replaced
-    numbers = (replaced > 0) & ((replaced > NUMBERS_REPLACED * pl.col("numbers")) | nothing_else)
-    operators = pl.col("operators_replaced") > 0
+    replaced = lines.numbers_replaced
+    nothing_else = lines.length - lines.aligned <= replaced
+    numbers = (replaced > 0) & ((replaced > NUMBERS_REPLACED * lines.numbers) | nothing_else)
+    operators = lines.operators_replaced > 0
     solution = (
-        (pl.col("part") == ANSWER)
+        (lines.part == ANSWER)
         & ~has_passage  # its answer is quoted from the passage
-        & (pl.col("score") >= SOLUTION_AGREEMENT)
-        & (pl.col("evidence") >= SOLUTION_NATS)
+        & (lines.score >= SOLUTION_AGREEMENT)
+        & (lines.evidence >= SOLUTION_NATS)
         & ~numbers
         & ~operators
     )
     asked = question & (found | beside_passage)
-    return (
-        pl.when(asked & (numbers | (beside_passage & pl.col("passage_changed"))))
-        .then(pl.lit("numbers changed"))
-        .when(asked & operators)
-        .then(pl.lit("operators changed"))
-        .when(question & beside_passage)
-        .then(pl.lit("question and passage"))
-        .when(question & has_passage & copy & pl.col("whole") & says_much)
-        .then(pl.lit("copy"))
-        .when(question & has_passage & found & says_much)
-        .then(pl.lit("question without its passage"))
-        .when(question & has_passage)
-        .then(None)
-        .when(question & with_choices & nearly)
-        .then(pl.lit("question and choices"))
-        .when(question & pl.col("shared") & found & ~says_much)
-        .then(pl.lit("shared question"))
-        .when(question & copy & telling)
-        .then(pl.lit("copy"))
-        .when(question & copy)
-        .then(pl.lit("stock phrase"))
-        .when(question & enough)
-        .then(pl.lit("question"))
-        .when(question & beginning)
-        .then(pl.lit("beginning"))
-        .when(question & nearly)
-        .then(pl.lit("near"))
-        .when(solution)
-        .then(pl.lit("solution"))
-        .when((pl.col("part") == PASSAGE) & (pl.col("share") >= PASSAGE_THERE))
-        .then(pl.lit("passage only"))
-    )
+    return [
+        asked & (numbers | (beside_passage & passage_changed)),
+        asked & operators,
+        question & beside_passage,
+        question & has_passage & copy & lines.whole & says_much,
+        question & has_passage & found & says_much,
+        question & has_passage,
+        question & (lines.choices >= CHOICES_THERE) & nearly,
+        question & lines.shared & found & ~says_much,
+        question & copy & telling,
+        question & copy,
+        question & enough,
+        question & beginning,
+        question & nearly,
+        solution,
+        (lines.part == PASSAGE) & (share >= PASSAGE_THERE),
+    ]
 
 
-def cut_off() -> pl.Expr:
+def cut_off(lines: Lines) -> Each:
     """Whether a match is the first part of its reference, word by word."""
-    length, aligned = pl.col("length"), pl.col("aligned")
-    # A word or two of the turn after may be among the rest of the question.
-    by_word = pl.col("run") >= BY_WORD * aligned
+    length, aligned = lines.length, lines.aligned
     return (
-        by_word
-        & (pl.col("missing") == 0)
+        (lines.run >= BY_WORD * aligned)
+        # A word or two of the turn after may be among the rest of the question.
+        & (lines.missing == 0)
         & (aligned >= CUT_WORDS)
-        & (pl.col("share") >= CUT_SHARE)
+        & (lines.share >= CUT_SHARE)
         & (2 * aligned >= CUT_WORDING * (aligned + length))
-        & (pl.col("share") * pl.col("nats") >= CUT_NATS)
+        & (lines.share * lines.nats >= CUT_NATS)
     )
-
-
-RULE = rule()
 
 
 def short_copies(decided: pl.DataFrame) -> pl.Series:

@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from decontam import background
 from decontam.jit import cache_folder, inlined, kernel
 from decontam.tokens import pack, tokenise
-from decontam.words import START, THIRD, mix, split_words, trigram, whole, word_spans
+from decontam.words import START, THIRD, fill_trigrams, mix, split_words, whole, word_spans
 
-VERSION = 9
+VERSION = 10
 QUESTION, PASSAGE, CHOICES, ANSWER = range(4)
 PARTS = ("question", "passage", "choices", "answer")
 # How many items of a suite make a wording the suite's rather than an item's.
@@ -493,6 +493,7 @@ def choose_seeds(
     grams = np.zeros(len(words), np.uint64)
     values = np.zeros(len(words), np.float32)
     fill_trigrams(words, weights, offsets, leading, grams, values)
+    np.minimum(values, background.trigram_surprise(grams), out=values)
     holder = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
     has_gram = np.flatnonzero(values > 0)
     held = np.zeros(len(words), np.int32)
@@ -512,16 +513,6 @@ def choose_seeds(
         "seeds_needed": (np.interp(nats, NATS, SEED_SHARE) * totals / NAT).astype(np.float32),
         **hash_table(keys, postings),
     }
-
-
-@kernel
-def fill_trigrams(words, weights, offsets, leading, grams, values):
-    for text in range(len(offsets) - 1):
-        if leading[text]:
-            for i in range(offsets[text], offsets[text + 1] - 2):
-                grams[i] = trigram(words[i], words[i + 1], words[i + 2])
-                if min(weights[i], weights[i + 1], weights[i + 2]) > 0:
-                    values[i] = weights[i] + weights[i + 1] + weights[i + 2]
 
 
 @kernel

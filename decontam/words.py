@@ -51,6 +51,17 @@ def trigram(first, second, third):
     return state ^ (state >> np.uint64(31))
 
 
+@kernel
+def fill_trigrams(words, weights, offsets, leading, grams, values):
+    """The trigram that starts at each word of the texts that are `leading`, and its weight."""
+    for text in range(len(offsets) - 1):
+        if leading[text]:
+            for i in range(offsets[text], offsets[text + 1] - 2):
+                grams[i] = trigram(words[i], words[i + 1], words[i + 2])
+                if min(weights[i], weights[i + 1], weights[i + 2]) > 0:
+                    values[i] = weights[i] + weights[i + 1] + weights[i + 2]
+
+
 @part
 def whole(words, start, end):
     """The hash of a text as a whole; never that of a trigram."""
