@@ -13,6 +13,7 @@ from typing import Any, Literal
 import polars as pl
 
 from decontam import decide as rules
+from decontam.ahead import compiling_ahead
 from decontam.batches import Batch, read_batches
 from decontam.decide import decide, short_copies
 from decontam.evidence import EVIDENCE, Evidence, breaks_off, stands_alone
@@ -63,7 +64,8 @@ def check(
         if paraphrases:
             raise InputError("paraphrases are no part of the published rule; leave out one of both")
         return check_tulu3(paths, protected)
-    checker = Checker(load_or_build(protected, cache), protected)
+    with compiling_ahead():
+        checker = Checker(load_or_build(protected, cache), protected)
     threads = threads or len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(1) as aside:
         hashes = aside.submit(lambda: [sha256(path) for path in paths])

@@ -83,7 +83,7 @@ class _Announcement(event.Listener):
     def on_start(self, event: Any) -> None:
         if not self.said and event.data["dispatcher"] in _kernels:
             self.said = True
-            line = "compiling kernels for this machine, once; about 25 seconds"
+            line = "compiling kernels for this machine, once; about 15 seconds"
             print(line, file=sys.stderr, flush=True)
 
     def on_end(self, event: Any) -> None:

@@ -1,0 +1,72 @@
+"""On a first run the scan's kernels compile in a process of their own while the index is built.
+
+Compiling is Python's work, so a second thread would only wait. The process scans an empty batch
+over an empty index; numba leaves what it compiled on disk, where this process finds it.
+"""
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from decontam import scan
+from decontam.batches import Batch
+from decontam.index import NAMES, Index
+from decontam.jit import config
+
+COMMAND = "from decontam.ahead import main; main()"
+
+
+@contextmanager
+def compiling_ahead() -> Iterator[None]:
+    """What is done meanwhile; where the kernels are on disk already, nothing else is."""
+    if next(_kernels_on_disk(), None):
+        yield
+        return
+    null = subprocess.DEVNULL
+    command = [sys.executable, "-c", COMMAND]
+    process = subprocess.Popen(command, stdin=null, stdout=null, stderr=null)
+    try:
+        yield
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        process.wait()  # whatever it could not compile is compiled where it is called
+
+
+def _kernels_on_disk() -> Iterator[Path]:
+    return Path(config.CACHE_DIR).rglob("search.measure*.nbi")
+
+
+def empty_index() -> Index:
+    """An index of the right types in which nothing is found."""
+    arrays: dict[str, Any] = {
+        field.name: np.zeros((2, 4) if field.name == "item_parts" else 2, _type_of(field.type))
+        for field in fields(Index)
+        if field.name not in NAMES
+    }
+    return Index(**arrays)
+
+
+def _type_of(annotation: Any) -> Any:
+    """`numpy.uint8` of `NDArray[numpy.uint8]`."""
+    return get_args(get_args(annotation)[1])[0]
+
+
+def main() -> None:
+    """Scan a row without words, which calls the kernels that take longest to compile."""
+    # These would need the tokeniser's kernels, which the other process compiles.
+    vars(scan).update(dict.fromkeys(("letters", "numerals"), partial(np.zeros, 1, np.uint32)))
+    offsets = np.zeros(2, np.int64)
+    nothing = np.zeros(1, np.uint64)
+    words = scan.BatchWords(nothing, np.zeros(1, np.uint8), offsets, offsets, nothing, nothing)
+    batch = Batch(np.zeros(0, np.uint8), offsets, np.arange(2), lambda r: {}, Counter)
+    scan.Scanner(empty_index()).scan(batch, words)

@@ -1,0 +1,57 @@
+"""Compiling ahead: for the types that a real index has, and not where it is done already."""
+
+import subprocess
+from dataclasses import fields
+
+import pytest
+
+from decontam import ahead, check, scan, search
+from decontam.index import NAMES, Suite, build
+from decontam.jit import config
+
+ITEM = {"id": "zebra", "prompt": "How many stripes does a Grevy zebra have on its neck?"}
+
+
+def test_the_empty_index_has_a_real_one_s_types() -> None:
+    real = build([Suite("mine", "extra", lambda: [ITEM])])
+    empty = ahead.empty_index()
+    for field in fields(real):
+        if field.name not in NAMES:
+            one, other = getattr(real, field.name), getattr(empty, field.name)
+            assert (one.dtype, one.ndim) == (other.dtype, other.ndim), field.name
+
+
+def test_what_is_compiled_ahead_is_what_a_scan_calls(tmp_path, monkeypatch) -> None:
+    for name in ("letters", "numerals"):
+        monkeypatch.setattr(scan, name, getattr(scan, name))
+    (tmp_path / "rows.jsonl").write_text('{"text": "a zebra on the neck of a zebra"}')
+    check([tmp_path / "rows.jsonl"], [("mine", "extra", [ITEM], None)], cache=tmp_path)
+    kernels = (search.find_candidates, search.measure)
+    called = [kernel.signatures for kernel in kernels]
+    ahead.main()
+    assert [kernel.signatures for kernel in kernels] == called
+
+
+def test_nothing_is_started_where_the_kernels_are_there(tmp_path, monkeypatch) -> None:
+    (tmp_path / "decontam_1").mkdir()
+    (tmp_path / "decontam_1" / "search.measure-1.py311.nbi").touch()
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(subprocess, "Popen", None)
+    with ahead.compiling_ahead():
+        pass
+
+
+def test_a_process_is_waited_for_and_ended_where_the_index_fails(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(ahead, "COMMAND", "import time; time.sleep(3600)")
+    started: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def start(*arguments, **options) -> subprocess.Popen[bytes]:
+        started.append(popen(*arguments, **options))
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    with pytest.raises(ValueError, match="no items"), ahead.compiling_ahead():
+        raise ValueError("no items")
+    assert started[0].returncode is not None
