@@ -18,6 +18,7 @@ import numpy as np
 
 from decontam import scan
 from decontam.batches import Batch
+from decontam.evidence import Evidence
 from decontam.index import NAMES, Index
 from decontam.jit import config
 
@@ -62,11 +63,18 @@ def _type_of(annotation: Any) -> Any:
 
 
 def main() -> None:
-    """Scan a row without words, which calls the kernels that take longest to compile."""
-    # These would need the tokeniser's kernels, which the other process compiles.
+    """Scan a row of one word, and follow a match of nothing to its evidence."""
+    # These would need the tokeniser's kernels, which the other process compiles meanwhile.
     vars(scan).update(dict.fromkeys(("letters", "numerals"), partial(np.zeros, 1, np.uint32)))
-    offsets = np.zeros(2, np.int64)
-    nothing = np.zeros(1, np.uint64)
+    offsets, nothing = np.array([0, 1]), np.zeros(1, np.uint64)
     words = scan.BatchWords(nothing, np.zeros(1, np.uint8), offsets, offsets, nothing, nothing)
-    batch = Batch(np.zeros(0, np.uint8), offsets, np.arange(2), lambda r: {}, Counter)
-    scan.Scanner(empty_index()).scan(batch, words)
+    batch = Batch(np.zeros(64, np.uint8), offsets, offsets, lambda row: {}, Counter)
+    index = empty_index()
+    scanner = scan.Scanner(index)
+    scanner.scan(batch, words)
+    scanner.candidates[0] = 0
+    scanner.measured(scanner.candidates, 1, words)
+    numbers, shares = np.zeros((1, 9), np.int64), np.zeros(1, np.float32)
+    match = scanner.matches(scanner.candidates[:1], shares, numbers, words)
+    list(scanner.traced(match, words))
+    Evidence(index).around(match, batch, offsets)

@@ -139,7 +139,7 @@ class Scanner:
                 self.keys,
                 self.candidates,
             )
-            found += self._measured(self.candidates, count, of)
+            found += self.measured(self.candidates, count, of)
         return pl.concat(found) if found else pl.DataFrame(schema=MATCH)
 
     def traced(
@@ -171,7 +171,7 @@ class Scanner:
             yield decided[done : done + count], self.segments, bounds
             done += count
 
-    def _measured(
+    def measured(
         self,
         candidates: NDArray[np.int64],
         count: int,
@@ -209,7 +209,7 @@ class Scanner:
         found = []
         good = np.flatnonzero(self._promising(candidates[:count], shares, numbers))
         if len(good):
-            found.append(self._matches(candidates[good], shares[good], numbers[good], of))
+            found.append(self.matches(candidates[good], shares[good], numbers[good], of))
         if candidates is self.candidates:
             done = 0
             while done < count:
@@ -227,7 +227,7 @@ class Scanner:
                     self.asked,
                 )
                 if asked:
-                    found += self._measured(self.asked, asked, of)
+                    found += self.measured(self.asked, asked, of)
         return found
 
     def _promising(
@@ -257,7 +257,7 @@ class Scanner:
         least = np.where(has_passage, QUESTION_EDITED, np.interp(nats, EVIDENCE, NEEDED) - NEAR)
         return np.where(index.part[reference] == PASSAGE, (1 + PASSAGE_THERE) / 2, least)
 
-    def _matches(
+    def matches(
         self,
         candidates: NDArray[np.int64],
         shares: NDArray[np.float32],

@@ -1,14 +1,17 @@
 """Compiling ahead: for the types that a real index has, and not where it is done already."""
 
+import json
 import subprocess
 from dataclasses import fields
 
 import pytest
 
-from decontam import ahead, check, scan, search
+from decontam import ahead, check, evidence, scan
 from decontam.index import NAMES, Suite, build
 from decontam.jit import config
+from decontam.search import ask_of_passages, find_candidates, measure, support, trace
 
+KERNELS = (find_candidates, measure, ask_of_passages, support, trace)
 ITEM = {"id": "zebra", "prompt": "How many stripes does a Grevy zebra have on its neck?"}
 
 
@@ -24,9 +27,10 @@ def test_the_empty_index_has_a_real_one_s_types() -> None:
 def test_what_is_compiled_ahead_is_what_a_scan_calls(tmp_path, monkeypatch) -> None:
     for name in ("letters", "numerals"):
         monkeypatch.setattr(scan, name, getattr(scan, name))
-    (tmp_path / "rows.jsonl").write_text('{"text": "a zebra on the neck of a zebra"}')
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"text": ITEM["prompt"]}))
     check([tmp_path / "rows.jsonl"], [("mine", "extra", [ITEM], None)], cache=tmp_path)
-    kernels = (search.find_candidates, search.measure)
+    kernels = (*KERNELS, evidence.locate)
+    assert all(kernel.signatures for kernel in kernels)
     called = [kernel.signatures for kernel in kernels]
     ahead.main()
     assert [kernel.signatures for kernel in kernels] == called
