@@ -67,6 +67,17 @@ class Batch:
             self.stem if source is None else str(source),
         )
 
+    def role(self, r: int, turn: int) -> str:
+        """Whose turn it is, or the key that it stands under."""
+        messages = self.row(r).get("messages")
+        turns = int(self.row_texts[r + 1] - self.row_texts[r])
+        if isinstance(messages, list) and len(messages) == turns:  # what nearly every row is
+            said = messages[turn]
+            if isinstance(said, dict) and isinstance(said.get("role"), str):
+                return str(said["role"])
+        texts = self.texts(r)
+        return texts[turn].role if turn < len(texts) else ""
+
     @cached_property
     def stem(self) -> str:
         return Path(self.file).stem

@@ -171,7 +171,7 @@ class Evidence:
             turn = text - first_text
             values = (
                 *batch.name(row),
-                self._role(batch, row, turn),
+                batch.role(row, turn),
                 turn,
                 self.rarest(reference),
                 whole[cut:stop],
@@ -273,15 +273,6 @@ class Evidence:
         """The nats of the reference's rarest word."""
         start, end = self.index.offsets[reference : reference + 2].tolist()
         return float(self.index.weights[start:end].max(initial=0)) * NAT
-
-    @staticmethod
-    def _role(batch: Batch, row: int, turn: int) -> str:
-        messages = batch.row(row).get("messages")
-        turns = int(batch.row_texts[row + 1] - batch.row_texts[row])
-        if isinstance(messages, list) and len(messages) == turns:
-            return str(messages[turn].get("role"))  # what nearly every row is
-        texts = batch.texts(row)
-        return texts[turn].role if turn < len(texts) else ""
 
 
 def null_below_zero(name: str) -> pl.Expr:

@@ -272,7 +272,6 @@ class Tier:
             piece, found = line.piece, line.verdict
             turn = piece.text - int(batch.row_texts[piece.row])
             row_id, source = batch.name(piece.row)
-            texts = batch.texts(piece.row)
             cut = max(0, piece.start - AROUND)
             item_text = self.items.text(line.reference)[:ITEM_CHARACTERS]
             row_text = text_at(batch.data, batch.offsets, piece.text)
@@ -293,7 +292,7 @@ class Tier:
                     "numbers_replaced": found.numbers_replaced,
                     "operators_replaced": 0,
                     "turn": turn,
-                    "role": texts[turn].role if turn < len(texts) else "",
+                    "role": batch.role(piece.row, turn),
                     "row_spans": [{"turn": turn, "start": piece.start, "end": piece.end}],
                     "item_spans": [{"start": 0, "end": len(item_text)}],
                     "row_text": row_text[cut : cut + ROW_CHARACTERS],

@@ -285,6 +285,21 @@ def test_every_input_shape_gives_the_same_decision(tmp_path: Path) -> None:
         ], path.name
 
 
+@pytest.mark.parametrize(
+    ("row", "role"),
+    [
+        ({"messages": [{"role": "user", "content": LEAK}]}, "user"),
+        ({"messages": [{"from": "human", "value": LEAK}]}, "human"),
+        ({"messages": [{"content": LEAK}]}, "content"),
+        ({"instruction": LEAK, "output": "555"}, "instruction"),
+    ],
+)
+def test_the_evidence_says_whose_turn_it_is(tmp_path: Path, row: dict, role: str) -> None:
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row))
+    found = check([tmp_path / "rows.jsonl"], SUITES, cache=tmp_path / "cache")
+    assert found.evidence["role"].to_list() == [role]
+
+
 def test_policy_keeps_with_its_reason(tmp_path: Path) -> None:
     path = rows_file(tmp_path, {"row": LEAK})
     policy = {"maths": {"allow_ids": {"bakery": "published before the suite"}}}
