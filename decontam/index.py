@@ -29,7 +29,7 @@ from decontam.jit import cache_folder, inlined, kernel
 from decontam.tokens import pack, tokenise
 from decontam.words import START, THIRD, fill_trigrams, mix, split_words, whole, word_spans
 
-VERSION = 10
+VERSION = 11
 QUESTION, PASSAGE, CHOICES, ANSWER = range(4)
 PARTS = ("question", "passage", "choices", "answer")
 # How many items of a suite make a wording the suite's rather than an item's.
@@ -46,6 +46,8 @@ MOST_SEEDS = 24
 # A short reference needs more than three, or two edits leave it none: the next heaviest then, down
 # to a weight that still is rare enough.
 FEWEST_SEEDS, LIGHT_SEED_NATS = 8, 5.0
+# A question that says less ("Which of these is true?") is found by its choices.
+VAGUE = 10.0
 # An answer shorter than this is support for its question, not a leak of its own.
 SOLUTION_WORDS = 20
 LONGEST_STEM, STEM_BITS = 8, 18
@@ -216,7 +218,7 @@ def build(suites: list[Suite]) -> Index:
     asked = np.flatnonzero((part_of == QUESTION) & (np.diff(offsets) > 0))
     keys = np.concatenate([squashed[asked], keys])
     askers = np.concatenate([asked, askers])
-    seeds = choose_seeds(words, weights, offsets, part_of, keys, askers)
+    seeds = choose_seeds(words, weights, offsets, part_of, parts_of, keys, askers)
     return Index(
         words=words.astype(np.uint32),
         glue=read.glue,
@@ -480,6 +482,7 @@ def choose_seeds(
     weights: NDArray[np.float32],
     offsets: NDArray[np.int64],
     part: NDArray[np.uint8],
+    item_parts: NDArray[np.int32],
     wholes: NDArray[np.uint64],
     asked: NDArray[np.int64],
 ) -> dict[str, NDArray[Any]]:
@@ -490,6 +493,9 @@ def choose_seeds(
     lengths = np.diff(offsets)
     leading = (part == QUESTION) | (part == PASSAGE)
     leading |= (part == ANSWER) & (lengths >= SOLUTION_WORDS)
+    nats = sums(weights, offsets)
+    vague = (nats[item_parts[:, QUESTION]] < VAGUE) & (item_parts[:, CHOICES] >= 0)
+    leading[item_parts[vague, CHOICES]] = True
     grams = np.zeros(len(words), np.uint64)
     values = np.zeros(len(words), np.float32)
     fill_trigrams(words, weights, offsets, leading, grams, values)
@@ -508,7 +514,6 @@ def choose_seeds(
     postings = (
         value << VALUE | np.concatenate([holder[picked].astype(np.int64), asked]) << 24 | place
     )
-    nats = sums(weights, offsets)
     return {
         "seeds_needed": (np.interp(nats, NATS, SEED_SHARE) * totals / NAT).astype(np.float32),
         **hash_table(keys, postings),

@@ -9,7 +9,7 @@ are measured by the trigrams that they share with the window, in the same units.
 
 import numpy as np
 
-from decontam.index import NAT, PASSAGE, REFERENCE, VALUE, WHOLE, look_up
+from decontam.index import CHOICES, NAT, PASSAGE, REFERENCE, VALUE, WHOLE, look_up
 from decontam.jit import inlined, kernel, part
 from decontam.tokens import NUMBER, ONE
 from decontam.words import START, mix, trigram
@@ -749,7 +749,8 @@ def measure(
 def ask_of_passages(
     candidates, numbers, shares, c, count, part, offsets, owners, owner_offsets, item_parts, out
 ):
-    """Candidates for the questions of every passage that was found: before it, and after it.
+    """Candidates for the questions of every passage that was found, and of the choices of a vague
+    one: before it, and after it.
 
     An edited question of eight words may hold no seed any more; beside its passage it needs none.
     The last column is -1 - item: whose question it would be, of all that ask it. Begins at
@@ -758,7 +759,7 @@ def ask_of_passages(
     found = 0
     while c < count and found + 2 * MOST_ASKED <= len(out):
         reference = candidates[c, 0]
-        if part[reference] != PASSAGE or shares[c] < HALF:
+        if (part[reference] != PASSAGE and part[reference] != CHOICES) or shares[c] < HALF:
             c += 1
             continue
         stop = min(owner_offsets[reference + 1], owner_offsets[reference] + MOST_ASKED)

@@ -260,6 +260,30 @@ def test_spans_point_at_the_match_on_both_sides(tmp_path: Path) -> None:
     assert line["item_text"][there["start"] : there["end"]] == LEAK.removesuffix("?")
 
 
+def test_a_vague_question_is_found_by_its_choices(tmp_path: Path) -> None:
+    subjects = ["heron", "otter", "badger", "marten", "lizard", "cricket", "salmon", "falcon"]
+    places = ["a marsh", "a quarry", "an orchard", "a lagoon", "a meadow", "a ravine", "a fjord"]
+    items = [
+        {
+            "id": f"{subject} {place} {ending}",
+            "prompt": f"Which of these is true{ending}",
+            "choices": [f"The {subject} {verb} beside {place}" for verb in ("sleeps", "hunts")],
+            "answer": f"The {subject} hunts beside {place}",
+        }
+        for subject in subjects
+        for place in places
+        for ending in "?:"
+    ]
+    # In more wordings than lead anywhere, and in the row with its choices after it.
+    items += [{"id": f"{n}", "prompt": "Which of these is true" + " ?" * n} for n in range(2, 80)]
+    item = items[20]
+    row = "\n".join([item["prompt"], *item["choices"]])
+    path = rows_file(tmp_path, {"leak": row, "stem": f"{item['prompt']}\nWho knows?"})
+    found = check([path], [("quiz", "extra", items, None)], cache=tmp_path).decisions.to_dicts()
+    assert {d["row_id"] for d in found if d["decision"] == "drop"} == {"leak"}
+    assert item["id"] in {d["eval_id"] for d in found}
+
+
 def test_every_input_shape_gives_the_same_decision(tmp_path: Path) -> None:
     shapes = {
         "chat.jsonl": {"messages": [{"role": "user", "content": LEAK}]},
