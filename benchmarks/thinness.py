@@ -26,7 +26,6 @@ from benchmarks import proof, proof_task
 from train import recipe
 
 ARMS = ("plain TRL", "train/")
-RECIPES = Path(__file__).parent / "proof_recipes"
 
 
 def main() -> None:
@@ -135,7 +134,7 @@ def ours(stage: str, home: Path, out: Path, steps: int) -> None:
     from train.command import run
 
     words = ["--data", home / f"build-{stage}", "--model", home / "model", "--recipe",
-             RECIPES / f"{stage}.yaml", "--out", out / "model", "--max_steps", steps,
+             proof.RECIPES / f"{stage}.yaml", "--out", out / "model", "--max_steps", steps,
              "--logging_steps", 1]  # fmt: skip
     if stage == "rlvr":
         words += ["--use_vllm", "false"]  # which train.rlvr would turn on where there is one
@@ -170,7 +169,7 @@ def plain_rlvr(home: Path, out: Path, steps: int) -> None:
 
 
 def arguments(stage: Any, out: Path, steps: int) -> dict[str, Any]:
-    told = recipe.load(stage, str(RECIPES / f"{stage}.yaml")).arguments
+    told = recipe.load(stage, str(proof.RECIPES / f"{stage}.yaml")).arguments
     fixed = {"output_dir": str(out), "max_steps": steps, "logging_steps": 1, "report_to": "none"}
     return {**told, **fixed, "bf16": torch.cuda.is_available()}
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from decontam.jit import kernel
 from decontam.rows import read_json_lines, row_texts
 from decontam.tokens import CHARACTER, CLASS_BITS, NUMBER
-from decontam.words import fill_trigrams, words_of
+from decontam.words import bucket_bounds, fill_trigrams, place_among, words_of
 
 TABLE = Path(__file__).with_name("background.npz")
 # Surprise in nats, stored in sixteenths.
@@ -24,7 +24,6 @@ ROWS_PER_FILE = 6000
 FEWEST_ROWS = 4
 # Of three words in a row only what is too common to lead to anything need be known: 8 nats.
 FEWEST_TRIGRAM_ROWS = 16
-BUCKET_BITS = 16
 # What an unseen word may weigh, by its class. A number or a single character that the table lacks
 # says less than a word that it lacks: there are fewer of them.
 UNSEEN = np.full(4, 9.0, np.float32)
@@ -47,19 +46,16 @@ def nats_of(
     keys: NDArray[np.uint64], known: NDArray[np.uint64], level: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
     """What a table says of each key; infinite where it lacks it. `known` are hashes, ascending."""
-    shift = np.uint64(64 - BUCKET_BITS)
-    begins = np.searchsorted(known, np.arange(1 << BUCKET_BITS, dtype=np.uint64) << shift)
     nats = np.full(len(keys), np.inf, np.float32)
-    return fill_nats(keys, known, level, np.append(begins, len(known)), nats)
+    return fill_nats(keys, known, level, bucket_bounds(known), nats)
 
 
 @kernel
-def fill_nats(keys, known, level, begins, nats):
+def fill_nats(keys, known, level, bounds, nats):
     for i in range(len(keys)):
-        bucket = keys[i] >> np.uint64(64 - BUCKET_BITS)
-        for place in range(begins[bucket], begins[bucket + np.uint64(1)]):
-            if known[place] == keys[i]:
-                nats[i] = np.float32(level[place]) / np.float32(UNIT)
+        place = place_among(keys[i], known, bounds)
+        if place >= 0:
+            nats[i] = np.float32(level[place]) / np.float32(UNIT)
     return nats
 
 

@@ -9,7 +9,6 @@ one chance in half a billion, which is about what a large corpus offers in place
 that only a copy counts, and with a hundred a third of the wording may have changed.
 """
 
-from itertools import starmap
 from types import SimpleNamespace
 
 import numpy as np
@@ -67,27 +66,7 @@ DROPPED = (
     "question and choices",
     "solution",
 )
-
-
-# The rules, in the order in which they are tried: see `rules`.
-RULES = (
-    "numbers changed",
-    "operators changed",
-    "question and passage",
-    "copy",
-    "question without its passage",
-    None,
-    "question and choices",
-    "shared question",
-    "copy",
-    "stock phrase",
-    "question",
-    "beginning",
-    "near",
-    "solution",
-    "passage only",
-    None,
-)
+NO_RULE = ""
 
 Lines = SimpleNamespace  # of matches, as arrays by the names of `scan.MATCH` and a few more
 Each = NDArray[np.bool_]  # of each line, whether it is so
@@ -105,16 +84,19 @@ def decide(matches: pl.DataFrame) -> pl.DataFrame:
     lines.wording = (2 * lines.aligned / (lines.span + lines.length)).astype(np.float32)
     lines.score = np.clip((lines.share + lines.wording) / 2, 0, 1)
     lines.needed = np.interp(lines.evidence, EVIDENCE, NEEDED).astype(np.float32)
-    met = lines.met = np.select(rules(lines), np.arange(len(RULES) - 1), len(RULES) - 1)
-    review = ~np.isin(met, [place for place, rule in enumerate(RULES) if rule in DROPPED])
-    chosen = best(lines, review, np.flatnonzero([RULES[place] is not None for place in met]))
-    added = {
-        name: getattr(lines, name)[chosen] for name in ("evidence", "wording", "score", "needed")
-    }
-    rule = [RULES[place] for place in met[chosen]]
-    decision = ["review" if unsure else "drop" for unsure in review[chosen]]
-    named = [pl.Series("rule", rule, pl.String), pl.Series("decision", decision, pl.String)]
-    return matches[chosen].with_columns(*starmap(pl.Series, added.items()), *named)
+    names, conditions = zip(*rules(lines), strict=True)
+    lines.met = np.select(conditions, np.arange(len(names)))
+    rule = np.array(names)[lines.met]
+    review = ~np.isin(rule, DROPPED)
+    chosen = best(lines, review, np.flatnonzero(rule != NO_RULE))
+    added = [
+        pl.Series(name, getattr(lines, name)[chosen])
+        for name in ("evidence", "wording", "score", "needed")
+    ]
+    decision = np.where(review, "review", "drop")
+    for name, values in (("rule", rule), ("decision", decision)):
+        added.append(pl.Series(name, values[chosen].tolist(), pl.String))
+    return matches[chosen].with_columns(added)
 
 
 def best(lines: Lines, review: Each, decided: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -145,8 +127,8 @@ def beside_passages(lines: Lines) -> tuple[Each, Each, Each]:
     return located & changed, located & (within >= size), located & (2 * within < size)
 
 
-def rules(lines: Lines) -> list[Each]:
-    """Which lines meet each rule but the last; the first that a line meets is its own."""
+def rules(lines: Lines) -> list[tuple[str, Each]]:
+    """Each rule's name and which lines meet it; the first that a line meets is its own."""
     question, has_passage = lines.part == QUESTION, lines.passage >= 0
     share, wording, needed = lines.share, lines.wording, lines.needed
     enough = (lines.score >= needed) & (np.minimum(share, wording) >= needed - EITHER_LESS)
@@ -187,21 +169,22 @@ def rules(lines: Lines) -> list[Each]:
     )
     asked = question & (found | beside_passage)
     return [
-        asked & (numbers | (beside_passage & passage_changed)),
-        asked & operators,
-        question & beside_passage,
-        question & has_passage & copy & lines.whole & says_much,
-        question & has_passage & found & says_much,
-        question & has_passage,
-        question & (lines.choices >= CHOICES_THERE) & nearly,
-        question & lines.shared & found & ~says_much,
-        question & copy & telling,
-        question & copy,
-        question & enough,
-        question & beginning,
-        question & nearly,
-        solution,
-        (lines.part == PASSAGE) & (share >= PASSAGE_THERE),
+        ("numbers changed", asked & (numbers | (beside_passage & passage_changed))),
+        ("operators changed", asked & operators),
+        ("question and passage", question & beside_passage),
+        ("copy", question & has_passage & copy & lines.whole & says_much),
+        ("question without its passage", question & has_passage & found & says_much),
+        (NO_RULE, question & has_passage),
+        ("question and choices", question & (lines.choices >= CHOICES_THERE) & nearly),
+        ("shared question", question & lines.shared & found & ~says_much),
+        ("copy", question & copy & telling),
+        ("stock phrase", question & copy),
+        ("question", question & enough),
+        ("beginning", question & beginning),
+        ("near", question & nearly),
+        ("solution", solution),
+        ("passage only", (lines.part == PASSAGE) & (share >= PASSAGE_THERE)),
+        (NO_RULE, np.ones(len(share), np.bool_)),
     ]
 
 

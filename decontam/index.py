@@ -27,7 +27,18 @@ from numpy.typing import NDArray
 from decontam import background
 from decontam.jit import cache_folder, inlined, kernel
 from decontam.tokens import pack, tokenise
-from decontam.words import START, THIRD, fill_trigrams, mix, split_words, whole, word_spans
+from decontam.words import (
+    START,
+    THIRD,
+    bucket_bounds,
+    clear,
+    fill_trigrams,
+    mix,
+    place_among,
+    split_words,
+    whole,
+    word_spans,
+)
 
 VERSION = 11
 QUESTION, PASSAGE, CHOICES, ANSWER = range(4)
@@ -50,7 +61,7 @@ FEWEST_SEEDS, LIGHT_SEED_NATS = 8, 5.0
 VAGUE = 10.0
 # An answer shorter than this is support for its question, not a leak of its own.
 SOLUTION_WORDS = 20
-LONGEST_STEM, STEM_BITS = 8, 18
+LONGEST_STEM = 8
 COUNTERS = 1 << 24
 END_BITS = 1 << 21
 WHOLE = 0xFFFFFF  # the position of the posting that stands for the whole text
@@ -302,14 +313,11 @@ def repetitions(words, offsets, first, place, times):
     power of two, is a table of where words occur first; `place` holds that for each word."""
     for text in range(len(offsets) - 1):
         start, end = offsets[text], offsets[text + 1]
-        size = 64
-        while size < 2 * (end - start):
-            size *= 2
-        first[:size] = -1
+        mask = np.uint64(clear(first, end - start) - 1)
         for i in range(start, end):
-            slot = words[i] >> np.uint64(4) & np.uint64(size - 1)
+            slot = words[i] >> np.uint64(4) & mask
             while first[slot] >= 0 and words[first[slot]] != words[i]:
-                slot = (slot + np.uint64(1)) & np.uint64(size - 1)
+                slot = (slot + np.uint64(1)) & mask
             if first[slot] < 0:
                 first[slot] = i
                 times[i] = 0
@@ -418,21 +426,16 @@ def stems(
     short = np.flatnonzero(question & (lengths > 0) & (lengths <= LONGEST_STEM))
     hashes = whole_hashes(words, offsets, np.empty(len(part), np.uint64))
     known, inverse = np.unique(hashes[short], return_inverse=True)
-    inside = count_inside(words, offsets, question, known, np.zeros(len(known), np.int64))
+    inside = np.zeros(len(known), np.int64)
+    count_inside(words, offsets, question, known, bucket_bounds(known), inside)
     found = np.zeros(len(part), np.bool_)
     found[short] = inside[inverse] >= 2
     return found
 
 
 @kernel
-def count_inside(words, offsets, question, known, inside):
-    """How many longer questions hold each of the `known` texts, whose hashes ascend."""
-    shift = np.uint64(64 - STEM_BITS)
-    begins = np.zeros((1 << STEM_BITS) + 1, np.int32)  # where the known of a first so many bits do
-    for key in known:
-        begins[(key >> shift) + np.uint64(1)] += 1
-    for first_bits in range(1 << STEM_BITS):
-        begins[first_bits + 1] += begins[first_bits]
+def count_inside(words, offsets, question, known, bounds, inside):
+    """Add to `inside` how many longer questions hold each of the `known` texts (`place_among`)."""
     last = np.full(len(known), -1, np.int64)
     for text in range(len(offsets) - 1):
         start, end = offsets[text], offsets[text + 1]
@@ -442,14 +445,10 @@ def count_inside(words, offsets, question, known, inside):
             state = START
             for j in range(i, min(i + LONGEST_STEM, end)):
                 state = mix(state, words[j])
-                key = state * THIRD
-                bucket = key >> shift
-                for place in range(begins[bucket], begins[bucket + np.uint64(1)]):
-                    new = known[place] == key and last[place] != text
-                    if new and j + 1 - i < end - start:
-                        last[place] = text
-                        inside[place] += 1
-    return inside
+                place = place_among(state * THIRD, known, bounds)
+                if place >= 0 and last[place] != text and j + 1 - i < end - start:
+                    last[place] = text
+                    inside[place] += 1
 
 
 @kernel

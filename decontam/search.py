@@ -12,7 +12,7 @@ import numpy as np
 from decontam.index import CHOICES, NAT, PASSAGE, REFERENCE, VALUE, WHOLE, look_up
 from decontam.jit import inlined, kernel, part
 from decontam.tokens import NUMBER, ONE
-from decontam.words import START, mix, trigram
+from decontam.words import START, clear, mix, trigram
 
 # Aligning takes length x window steps; longer references are compared by their trigrams.
 LONGEST_ALIGNED = 384
@@ -316,17 +316,6 @@ def align(reference, weights, window, least, scores, kept, match):
             match[i] = kept[at - 1]
             at -= 1
     return total, most
-
-
-@part
-def clear(table_at, entries):
-    """Empty as much of a hash table as `entries` need; returns its size, a power of two."""
-    size = 64
-    while size < 2 * entries:
-        size *= 2
-    for i in range(size):
-        table_at[i] = -1
-    return size
 
 
 @part

@@ -251,7 +251,7 @@ class Tier:
     def _worth(self, suite: int) -> Callable[[Fraction], float]:
         """How many facts it is to state a number that one in so many of a suite's questions has."""
         questions = self._questions(suite)
-        times = Counter(n for text in questions for n in set(stated(text).numbers))
+        times = Counter(n for text in questions for n in set(self.stated(text).numbers))
 
         def worth(number: Fraction) -> float:
             facts = math.log(len(questions) / max(times[number], 1)) / math.log(ONE_IN)

@@ -34,6 +34,7 @@ FIRST = np.uint64(0xFF51AFD7ED558CCD)
 SECOND = np.uint64(0xC4CEB9FE1A85EC53)
 THIRD = np.uint64(0x94D049BB133111EB)
 STAR = ord("*")
+BUCKET_BITS = 16
 # Stands where a text has no word yet, so that its first words have a context too.
 START = np.uint64(0x5851F42D4C957F2D)
 
@@ -49,6 +50,33 @@ def mix(left, right):
 def trigram(first, second, third):
     state = mix(mix(first, second), third)
     return state ^ (state >> np.uint64(31))
+
+
+def bucket_bounds(known: Hashes) -> Offsets:
+    """Where the hashes that begin with the same BUCKET_BITS start among `known`, which ascend."""
+    firsts = np.arange(1 << BUCKET_BITS, dtype=np.uint64) << np.uint64(64 - BUCKET_BITS)
+    return np.append(np.searchsorted(known, firsts), len(known))
+
+
+@inlined
+def place_among(key, known, bounds):
+    """The place of a hash among `known`, ascending and each there once; -1 where it is not."""
+    bucket = key >> np.uint64(64 - BUCKET_BITS)
+    for place in range(bounds[bucket], bounds[bucket + np.uint64(1)]):
+        if known[place] == key:
+            return place
+    return -1
+
+
+@part
+def clear(table_at, entries):
+    """Empty as much of a hash table as `entries` need; returns its size, a power of two."""
+    size = 64
+    while size < 2 * entries:
+        size *= 2
+    for i in range(size):
+        table_at[i] = -1
+    return size
 
 
 @kernel
