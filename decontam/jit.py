@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import event, types
+from numba.core import caching, event, types
+from numba.core.runtime import rtsys
 
 PACKAGE = Path(__file__).parent
 _kernels: list[Any] = []
@@ -45,12 +46,23 @@ def kernel(function: Callable, **options: Any) -> Callable:
     Nothing may raise for a division by zero (numpy's rules hold), and nothing calls kernels from C:
     what that needs would be compiled too.
     """
-    options |= {"nogil": True, "cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    options |= {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
     compiled = njit(**options)(function)
+    compiled._cache = _Cache(function)
     resolve = compiled.get_call_template
     compiled.get_call_template = lambda args, kws: resolve(tuple(map(_plain, args)), kws)
     _kernels.append(compiled)
     return compiled
+
+
+class _Cache(caching.FunctionCache):
+    """Numba's cache of compiled kernels, without what only compiling needs."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Numba would first import all that it can compile, which takes longer than loading."""
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
 
 
 def part(function: Callable, **options: Any) -> Callable:

@@ -6,6 +6,7 @@ of each minimum, Leskovec et al., "Mining of Massive Datasets", section 3.4, for
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,7 @@ CAUGHT = 0.99
 """The share of pairs exactly at the threshold that must meet in some band."""
 CHANCE = 1 / 256
 """How often two unequal minima agree in the byte that is kept of each."""
+HALF, NONE = np.uint64(32), np.uint32(0xFFFFFFFF)
 
 
 @dataclass(frozen=True)
@@ -73,44 +75,86 @@ class Bands:
         return np.clip((share - CHANCE) / (1 - CHANCE), 0.0, 1.0)
 
 
-Hashes = tuple[np.ndarray, np.ndarray]
-"""Multipliers and offsets (uint32) of the permutations."""
+class Hashes(NamedTuple):
+    """The hash functions of a sketch: one that all places share, x -> all x mod 2^64, and one of
+    its own for each place, x -> a x + b mod 2^32. Multipliers are odd; uint32 but for `all`."""
+
+    all: np.uint64
+    multipliers: np.ndarray
+    offsets: np.ndarray
 
 
 def permutations(bands: Bands, seed: int) -> Hashes:
-    """Odd multipliers and offsets of as many hash functions x -> a x + b mod 2^32."""
+    """Hash functions for as many places as the bands have."""
     rng, count = np.random.default_rng(seed), bands.permutations
     multipliers = rng.integers(0, 1 << 32, count, dtype=np.uint32) | np.uint32(1)
-    return multipliers, rng.integers(0, 1 << 32, count, dtype=np.uint32)
+    offsets = rng.integers(0, 1 << 32, count, dtype=np.uint32)
+    return Hashes(rng.integers(0, 1 << 64, dtype=np.uint64) | np.uint64(1), multipliers, offsets)
 
 
 @part
-def sketch(shingles, count, multipliers, offsets, minima, out):
-    """Write the sketch (uint8, one a permutation) of `count` shingle hashes into `out`.
+def least(shingles, count, multipliers, offsets, minima):
+    """The least hash of all shingles by each of some functions, into `minima`.
 
     Four shingles at a time, so that each minimum is loaded and stored once for four of them;
     the inner loops become vector code.
     """
-    size = len(multipliers)
-    for k in range(size):
-        minima[k] = np.uint32(0xFFFFFFFF)
+    minima[:] = NONE
     i = 0
     while i < count:
         # The last group repeats its final shingle: a minimum does not count.
         last = count - 1
-        w = np.uint32(shingles[i] >> np.uint64(32))
-        x = np.uint32(shingles[min(i + 1, last)] >> np.uint64(32))
-        y = np.uint32(shingles[min(i + 2, last)] >> np.uint64(32))
-        z = np.uint32(shingles[min(i + 3, last)] >> np.uint64(32))
-        for k in range(size):
+        w = np.uint32(shingles[i] >> HALF)
+        x = np.uint32(shingles[min(i + 1, last)] >> HALF)
+        y = np.uint32(shingles[min(i + 2, last)] >> HALF)
+        z = np.uint32(shingles[min(i + 3, last)] >> HALF)
+        for k in range(len(minima)):
             a, b = multipliers[k], offsets[k]
             first = min(np.uint32(a * w + b), np.uint32(a * x + b))
             second = min(np.uint32(a * y + b), np.uint32(a * z + b))
             minima[k] = min(minima[k], min(first, second))
         i += 4
+
+
+@part
+def sketch(shingles, count, hashes, scratch, out):
+    """Write the sketch (uint8, one a place) of `count` shingle hashes into `out`.
+
+    One hash sends each shingle to one place, where the least stays (Li, Owen and Zhang 2012, "One
+    permutation hashing"). A place where none came takes the least of all by a hash of its own, as
+    plain MinHash does: two texts agree in a place with the probability of their Jaccard index
+    either way (Dahlgaard, Knudsen and Thorup 2017, "Fast similarity sketching", with one round of
+    the first phase). `scratch` is `room_for` as many places.
+    """
+    minima, multipliers, offsets, places, rest = scratch
+    size = len(minima)
+    minima[:] = NONE
+    for i in range(count):
+        spread_out = shingles[i] * hashes.all
+        place = (spread_out >> HALF) * np.uint64(size) >> HALF
+        minima[place] = min(minima[place], np.uint32(spread_out))
+    left = 0
+    for k in range(size):
+        places[left], multipliers[left], offsets[left] = k, hashes.multipliers[k], hashes.offsets[k]
+        left += minima[k] == NONE
+    least(shingles, count, multipliers, offsets, rest[:left])
+    for k in range(left):
+        minima[places[k]] = rest[k]
     for k in range(size):
         # The top byte: a minimum over many shingles is small, so its high bits are mostly zero.
         out[k] = np.uint8((minima[k] * np.uint32(0x9E3779B1)) >> np.uint32(24))
+
+
+@part
+def room_for(places):
+    """Working memory of `sketch`."""
+    return (
+        np.empty(places, np.uint32),
+        np.empty(places + 1, np.uint32),
+        np.empty(places + 1, np.uint32),
+        np.empty(places + 1, np.int64),
+        np.empty(places, np.uint32),
+    )
 
 
 @inlined

@@ -26,11 +26,8 @@ def first_equal(keys: np.ndarray, ranked: np.ndarray) -> np.ndarray:
     keys: uint64, one a row or two, shape (rows, 2).
     """
     columns = keys if keys.ndim == 2 else keys[:, None]
-    in_order = columns[ranked]
-    together = np.lexsort(in_order.T)
-    held = in_order[together]
-    opens = np.concatenate([[True], (held[1:] != held[:-1]).any(axis=1)])[: len(held)]
-    first = np.maximum.accumulate(np.where(opens, np.arange(len(held)), 0))
+    names = [f"key_{number}" for number in range(columns.shape[1])]
+    frame = pl.DataFrame(columns[ranked], schema=names).with_columns(row=pl.Series(ranked))
     best = np.empty(len(keys), np.int64)
-    best[ranked[together]] = ranked[together[first]]
+    best[ranked] = frame.select(pl.col("row").first().over(names)).to_series().to_numpy()
     return np.where(columns.any(axis=1), best, np.arange(len(keys)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dataengine.dedup.fingerprint import fingerprints
-from dataengine.dedup.minhash import Hashes, sketch
+from dataengine.dedup.minhash import Hashes, room_for, sketch
 from dataengine.dedup.shingles import Shingling, sequence, windows
 from dataengine.dedup.texts import Block, Side, longest, pick
 from dataengine.dedup.words import TABLES, Scratch, tokens_of
@@ -40,7 +40,7 @@ class Sketches:
         """Read every block once, several at a time."""
         rows = sum(block.rows for block in blocks)
         sketches = cls(
-            np.zeros((rows, len(hashes[0])), np.uint8),
+            np.zeros((rows, len(hashes.offsets)), np.uint8),
             np.zeros(rows, np.int64),
             np.zeros(rows, np.int64),
             np.zeros(rows, np.uint64),
@@ -67,12 +67,11 @@ class Sketches:
 def sketch_batch(texts, n, by_character, hashes, tables, scratch, sketches, tokens, shingles, keys):
     """Sketch, counts and key of every row of a batch; rows under n tokens get counts alone."""
     _, _, found, hashed = scratch
-    multipliers, offsets = hashes
-    minima = np.empty(len(multipliers), np.uint32)
+    room = room_for(sketches.shape[1])
     for row in range(len(tokens)):
         count = tokens_of(texts, row, by_character, tables, scratch)
         tokens[row] = count
         shingles[row] = windows(found, count, n, hashed)
         if shingles[row] > 0:
             keys[row] = sequence(hashed, shingles[row])
-            sketch(hashed, shingles[row], multipliers, offsets, minima, sketches[row])
+            sketch(hashed, shingles[row], hashes, room, sketches[row])

@@ -1,0 +1,51 @@
+"""The cache of compiled kernels: what is on disk is loaded, and nothing else is."""
+
+import subprocess
+import sys
+
+import pytest
+
+MODULE = """
+import sys
+import numpy as np
+from decontam.jit import kernel
+
+@kernel
+def total(numbers):
+    found = 0
+    for number in numbers:
+        found += number
+    return found
+
+@kernel
+def root(numbers):
+    return np.sqrt(total(numbers))
+
+numbers = np.arange(5)
+print(total(numbers), "numba.np.linalg" in sys.modules)
+if sys.argv[1:]:
+    print(root(numbers))
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.setenv("DECONTAM_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "module.py").write_text(MODULE)
+
+    def once(*arguments: str) -> tuple[str, str]:
+        command = [sys.executable, str(tmp_path / "module.py"), *arguments]
+        ended = subprocess.run(command, capture_output=True, text=True, check=True)
+        return ended.stdout, ended.stderr
+
+    return once
+
+
+def test_a_kernel_on_disk_is_loaded_without_what_compiling_needs(run) -> None:
+    assert run() == ("10 True\n", "compiling kernels for this machine, once; about 15 seconds\n")
+    assert run() == ("10 False\n", "")
+
+
+def test_kernels_compile_after_others_were_loaded(run) -> None:
+    run()
+    assert run("root")[0] == "10 False\n3.1622776601683795\n"
