@@ -137,14 +137,18 @@ class Evidence:
     def __init__(self, index: Index) -> None:
         self.index = index
         self.room = Room()
-        self.items: dict[int, str] = {}
+        self.items: dict[int, tuple[str, float]] = {}
 
-    def item(self, reference: int) -> str:
+    def item(self, reference: int) -> tuple[str, float]:
+        """A reference's text, and the nats of its rarest word."""
         if reference not in self.items:
             if len(self.items) > 20_000:
                 self.items.clear()
-            text = text_at(self.index.text_bytes, self.index.text_offsets, reference)
-            self.items[reference] = text[:ITEM_CHARACTERS]
+            index = self.index
+            text = text_at(index.text_bytes, index.text_offsets, reference)
+            start, end = index.offsets[reference : reference + 2].tolist()
+            rarest = float(index.weights[start:end].max(initial=0)) * NAT
+            self.items[reference] = text[:ITEM_CHARACTERS], rarest
         return self.items[reference]
 
     def table(
@@ -169,15 +173,9 @@ class Evidence:
             stop = min(high, cut + ROW_CHARACTERS - AROUND) + AROUND
             whole = text_at(batch.data, batch.offsets, text)
             turn = text - first_text
-            values = (
-                *batch.name(row),
-                batch.role(row, turn),
-                turn,
-                self.rarest(reference),
-                whole[cut:stop],
-                cut,
-                self.item(reference),
-            )
+            item, rarest = self.item(reference)
+            identity, role = batch.name(row), batch.role(row, turn)
+            values = (*identity, role, turn, rarest, whole[cut:stop], cut, item)
             for name, value in zip(KEPT, values, strict=True):
                 kept[name].append(value)
         kept |= {"row_spans": row_spans, "item_spans": item_spans}
@@ -269,11 +267,6 @@ class Evidence:
             known.get(name, pl.col(name)).cast(kind).alias(name) for name, kind in EVIDENCE.items()
         )
 
-    def rarest(self, reference: int) -> float:
-        """The nats of the reference's rarest word."""
-        start, end = self.index.offsets[reference : reference + 2].tolist()
-        return float(self.index.weights[start:end].max(initial=0)) * NAT
-
 
 def null_below_zero(name: str) -> pl.Expr:
     return pl.when(pl.col(name) >= 0).then(pl.col(name))
@@ -293,6 +286,6 @@ def breaks_off(after: str) -> bool:
 
 def listed(spans: np.ndarray, bounds: np.ndarray, kind: pl.Struct) -> pl.Series:
     """Each line's spans as one list of structs."""
-    columns = [pa.array(np.ascontiguousarray(column)) for column in spans.T]
+    bounds, *columns = (pl.Series(numbers).to_arrow() for numbers in (bounds, *spans.T))
     structs = pa.StructArray.from_arrays(columns, [field.name for field in kind.fields])
-    return pl.Series(pa.LargeListArray.from_arrays(pa.array(bounds, pa.int64()), structs))
+    return pl.Series(pa.LargeListArray.from_arrays(bounds, structs))
