@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -20,7 +19,8 @@ from decontam import scan
 from decontam.batches import Batch
 from decontam.evidence import Evidence
 from decontam.index import NAMES, Index
-from decontam.jit import config
+from decontam.jit import is_on_disk
+from decontam.search import measure
 
 COMMAND = "from decontam.ahead import main; main()"
 
@@ -28,7 +28,7 @@ COMMAND = "from decontam.ahead import main; main()"
 @contextmanager
 def compiling_ahead() -> Iterator[None]:
     """What is done meanwhile; where the kernels are on disk already, nothing else is."""
-    if next(_kernels_on_disk(), None):
+    if is_on_disk(measure):
         yield
         return
     null = subprocess.DEVNULL
@@ -41,10 +41,6 @@ def compiling_ahead() -> Iterator[None]:
         raise
     finally:
         process.wait()  # whatever it could not compile is compiled where it is called
-
-
-def _kernels_on_disk() -> Iterator[Path]:
-    return Path(config.CACHE_DIR).rglob("search.measure*.nbi")
 
 
 def empty_index() -> Index:

@@ -187,7 +187,7 @@ def parquet_batches(path: Path) -> Iterator[Batch]:
     own = [name for name in ("id", "source") if name in names]
     size = sum(file.metadata.row_group(g).total_byte_size for g in range(file.num_row_groups))
     rows = int(np.clip(BLOCK * file.metadata.num_rows // max(size, 1), FEWEST_ROWS, ROWS))
-    for table in file.iter_batches(rows, columns=[*own, *wanted, *nested]):
+    for table in file.iter_batches(rows, columns=[*own, *wanted, *nested], use_threads=False):
         yield arrow_batch(table, str(path), first_row)
         first_row += table.num_rows
 

@@ -4,6 +4,8 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +57,34 @@ def kernel(function: Callable, **options: Any) -> Callable:
     return compiled
 
 
+@cache
+def sources(folder: Path) -> str:
+    """A hash of the code in a folder and in this one. A kernel holds the parts that it calls, and
+    those may stand in other files than its own."""
+    files = sorted([*folder.glob("*.py"), *PACKAGE.glob("*.py")])
+    return blake2b(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
 class _Cache(caching.FunctionCache):
-    """Numba's cache of compiled kernels, without what only compiling needs."""
+    """Numba's cache of compiled kernels: one is compiled anew when any part of it has changed, and
+    loaded without what only compiling needs."""
+
+    def __init__(self, function: Callable) -> None:
+        super().__init__(function)
+        stamp = sources(Path(function.__code__.co_filename).parent)
+        name = self._impl.filename_base
+        self._cache_file = caching.IndexDataCacheFile(self._cache_path, name, stamp)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Numba would first import all that it can compile, which takes longer than loading."""
         rtsys.initialize(target_context)
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)
+
+
+def is_on_disk(compiled: Any) -> bool:
+    """Whether a kernel, as its code stands, need not be compiled."""
+    return bool(compiled._cache._cache_file._load_index())
 
 
 def part(function: Callable, **options: Any) -> Callable:

@@ -82,7 +82,7 @@ class Scanner:
         self.hit_key = np.empty(MOST_HITS, np.int64)
         self.hit_word = np.empty(MOST_HITS, np.int64)
         self.chains = np.empty((MOST_HITS, 3), np.int64)
-        self.weight = np.zeros((len(index.part), 2), np.int64)
+        self.weight = np.zeros((len(index.part), 2), np.int32)
         self.least_score = self._least_score(index.totals, np.arange(len(index.part)))
         # The score is the mean of two shares, neither above 1.
         self.least_share = (2 * self.least_score - 1).astype(np.float32)

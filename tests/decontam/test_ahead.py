@@ -8,7 +8,6 @@ import pytest
 
 from decontam import ahead, check, evidence, scan
 from decontam.index import NAMES, Suite, build
-from decontam.jit import config
 from decontam.search import ask_of_passages, find_candidates, measure, support, trace
 
 KERNELS = (find_candidates, measure, ask_of_passages, support, trace)
@@ -36,17 +35,15 @@ def test_what_is_compiled_ahead_is_what_a_scan_calls(tmp_path, monkeypatch) -> N
     assert [kernel.signatures for kernel in kernels] == called
 
 
-def test_nothing_is_started_where_the_kernels_are_there(tmp_path, monkeypatch) -> None:
-    (tmp_path / "decontam_1").mkdir()
-    (tmp_path / "decontam_1" / "search.measure-1.py311.nbi").touch()
-    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+def test_nothing_is_started_where_the_kernels_are_there(monkeypatch) -> None:
+    monkeypatch.setattr(ahead, "is_on_disk", lambda kernel: kernel is measure)
     monkeypatch.setattr(subprocess, "Popen", None)
     with ahead.compiling_ahead():
         pass
 
 
-def test_a_process_is_waited_for_and_ended_where_the_index_fails(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+def test_a_process_is_waited_for_and_ended_where_the_index_fails(monkeypatch) -> None:
+    monkeypatch.setattr(ahead, "is_on_disk", lambda kernel: False)
     monkeypatch.setattr(ahead, "COMMAND", "import time; time.sleep(3600)")
     started: list[subprocess.Popen[bytes]] = []
     popen = subprocess.Popen

@@ -8,13 +8,14 @@ import pytest
 MODULE = """
 import sys
 import numpy as np
-from decontam.jit import kernel
+from decontam.jit import is_on_disk, kernel
+from part import added
 
 @kernel
 def total(numbers):
     found = 0
     for number in numbers:
-        found += number
+        found = added(found, number)
     return found
 
 @kernel
@@ -22,9 +23,17 @@ def root(numbers):
     return np.sqrt(total(numbers))
 
 numbers = np.arange(5)
-print(total(numbers), "numba.np.linalg" in sys.modules)
+print(is_on_disk(total), total(numbers), "numba.np.linalg" in sys.modules)
 if sys.argv[1:]:
     print(root(numbers))
+"""
+
+PART = """
+from decontam.jit import inlined
+
+@inlined
+def added(found, number):
+    return found + number
 """
 
 
@@ -32,6 +41,7 @@ if sys.argv[1:]:
 def run(tmp_path, monkeypatch):
     monkeypatch.setenv("DECONTAM_CACHE", str(tmp_path / "cache"))
     (tmp_path / "module.py").write_text(MODULE)
+    (tmp_path / "part.py").write_text(PART)
 
     def once(*arguments: str) -> tuple[str, str]:
         command = [sys.executable, str(tmp_path / "module.py"), *arguments]
@@ -42,10 +52,17 @@ def run(tmp_path, monkeypatch):
 
 
 def test_a_kernel_on_disk_is_loaded_without_what_compiling_needs(run) -> None:
-    assert run() == ("10 True\n", "compiling kernels for this machine, once; about 15 seconds\n")
-    assert run() == ("10 False\n", "")
+    said = "compiling kernels for this machine, once; about 15 seconds\n"
+    assert run() == ("False 10 True\n", said)
+    assert run() == ("True 10 False\n", "")
 
 
 def test_kernels_compile_after_others_were_loaded(run) -> None:
     run()
-    assert run("root")[0] == "10 False\n3.1622776601683795\n"
+    assert run("root")[0] == "True 10 False\n3.1622776601683795\n"
+
+
+def test_a_kernel_is_compiled_anew_when_a_part_in_another_file_has_changed(run, tmp_path) -> None:
+    run()
+    (tmp_path / "part.py").write_text(PART.replace("found + number", "found - number"))
+    assert run()[0] == "False -10 True\n"
