@@ -49,11 +49,8 @@ def letters() -> NDArray[np.uint32]:
 
 @cache
 def numerals() -> NDArray[np.uint32]:
-    """Numbers in words, as words: another one makes another problem."""
-    english = (
-        "zero one two three four five six seven eight nine ten eleven twelve twenty thirty forty "
-        "fifty hundred thousand million half twice double triple third quarter"
-    )
+    """Numbers that are words all the same: another one makes another problem."""
+    english = "hundred thousand million half twice double triple third quarter"
     return words_of([f"{english} 一二三四五六七八九十百千万两半"]).words.astype(np.uint32)
 
 

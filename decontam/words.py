@@ -6,6 +6,7 @@ that a copy whose operators *differ* is seen to be another problem.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,15 @@ SECOND = np.uint64(0xC4CEB9FE1A85EC53)
 THIRD = np.uint64(0x94D049BB133111EB)
 STAR = ord("*")
 BUCKET_BITS = 16
+NUMERALS = dict(zip(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty "
+    "ninety".split(),
+    (*range(20), *range(20, 100, 10)),
+    strict=True,
+))  # fmt: skip
+# So many bits of a hash tell these apart.
+NUMERAL_BITS = 10
 # Stands where a text has no word yet, so that its first words have a context too.
 START = np.uint64(0x5851F42D4C957F2D)
 
@@ -110,8 +120,25 @@ def is_emphasis(hashes, i, start, end):
     return (i > start and hashes[i - 1] == star) or (i + 1 < end and hashes[i + 1] == star)
 
 
+@cache
+def numerals() -> tuple[Hashes, Hashes]:
+    """English numbers in words, each at the place of its hash, and beside it the same in digits."""
+    hashes, _ = tokenise(*pack([f"{word} {digits}" for word, digits in NUMERALS.items()]))
+    words, digits = hashes.reshape(-1, 2).T
+    table = np.zeros((2, 1 << NUMERAL_BITS), np.uint64)
+    table[:, words >> np.uint64(64 - NUMERAL_BITS)] = words, digits
+    return table[0], table[1]
+
+
+@inlined
+def in_digits(token, names, digits):
+    """`five` as `5`: a copy that writes its numbers out says the same."""
+    place = token >> np.uint64(64 - NUMERAL_BITS)
+    return digits[place] if names[place] == token else token
+
+
 @kernel
-def split_operators(hashes, offsets, glue, operators, word_offsets):
+def split_operators(hashes, offsets, names, digits, glue, operators, word_offsets):
     """Move the words to the front of `hashes`, the operators' codes beside them (`split_words`)."""
     at = 0
     word_offsets[0] = 0
@@ -125,7 +152,7 @@ def split_operators(hashes, offsets, glue, operators, word_offsets):
                     pending = pending * np.uint64(31) + (token >> np.uint64(40))
                     state = mix(state, token)
             else:
-                hashes[np.uint64(at)] = token
+                hashes[np.uint64(at)] = in_digits(token, names, digits)
                 code = pending & np.uint64(255)
                 glue[np.uint64(at)] = code if code or not pending else np.uint64(1)
                 pending = np.uint64(0)
@@ -154,7 +181,7 @@ def split_words(hashes: Hashes, offsets: Offsets, room: Room | None = None) -> W
     glue = (room or Room()).array("glue", len(hashes), np.uint8)
     operators = np.empty(max(len(offsets) - 1, 0), np.uint64)
     word_offsets = np.empty_like(offsets)
-    count = split_operators(hashes, offsets, glue, operators, word_offsets)
+    count = split_operators(hashes, offsets, *numerals(), glue, operators, word_offsets)
     return Words(hashes[:count], glue[:count], word_offsets, operators)
 
 
