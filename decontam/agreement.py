@@ -9,19 +9,14 @@ Where one text lacks numbers and has others in their place, it is a variant, not
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
+from decontam.words import NUMERALS
+
 TOKEN = re.compile(r"\d[\d,]*(?:\.\d+)?(?:/\d+)?%?|(?<![\d.])\.\d+%?|[a-z]+")
-SMALL = {
-    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
-    "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14,
-    "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19,
-}  # fmt: skip
-TENS = {
-    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70,
-    "eighty": 80, "ninety": 90,
-}  # fmt: skip
+SMALL = {word: number for word, number in NUMERALS.items() if number < 20}
+TENS = {word: number for word, number in NUMERALS.items() if number >= 20}
 SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 MULTIPLES = {
     "once": 1, "both": 2, "couple": 2, "pair": 2, "twice": 2, "double": 2, "doubled": 2,
@@ -53,12 +48,13 @@ WORD = re.compile(r"[a-z]+")
 
 @dataclass(frozen=True)
 class Stated:
-    """What a text says that a paraphrase must say too."""
+    """What a text says that a paraphrase must say too; `weak`: numbers that it need not."""
 
     numbers: Counter[Fraction]
     implied: frozenset[Fraction]
     names: frozenset[str]
     words: frozenset[str]
+    weak: Counter[Fraction] = field(default_factory=Counter)
 
 
 def stated(text: str) -> Stated:
@@ -67,7 +63,8 @@ def stated(text: str) -> Stated:
     numbers, implied = quantities(lower)
     named = frozenset(word.lower() for word in NAME.findall(" ".join(text.split())))
     told = Counter(number for number in numbers if number not in WEAK)
-    return Stated(told, implied, named, frozenset(WORD.findall(lower)))
+    weak = Counter(number for number in numbers if number in WEAK)
+    return Stated(told, implied, named, frozenset(WORD.findall(lower)), weak)
 
 
 def quantities(text: str) -> tuple[list[Fraction], frozenset[Fraction]]:
@@ -156,6 +153,9 @@ def agreement(
     here = {name for name in one.names if not says(other, name)}
     there = {name for name in other.names if not says(one, name)}
     both = {name.removesuffix("s") for name in (one.names | other.names) - here - there}
+    # "In 2 boxes" where the other has "in 3 boxes": what is weak by itself stands for a number.
+    for_gone, for_come = other.weak - one.weak, one.weak - other.weak
+    for_weak = min(len(gone), for_gone.total()) + min(len(come), for_come.total())
     stated_by_both = set(one.numbers) & set(other.numbers)
     numbers = stated_by_both
     if told:
@@ -166,7 +166,7 @@ def agreement(
         missing=max(len(gone), len(come)),
         # A unit excuses a number that is gone or has come, not one that became another; to name the
         # same number again replaces none.
-        replaced=min(lost.total(), new.total(), len({*lost, *new} - stated_by_both)),
+        replaced=min(lost.total(), new.total(), len({*lost, *new} - stated_by_both)) or for_weak,
         names=len(both),
         names_replaced=min(len(here), len(there)),
         rarity=sum(worth(number) - 1 for number in sorted(numbers)),

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from decontam.words import NUMERALS
+
 Item = Mapping[str, Any]
 Planter = Callable[[str, Item, random.Random, "Filler"], list[str] | None]
 CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
@@ -28,6 +30,8 @@ TEMPLATES = (
     "You are an expert tutor. A student asks:\n\n{}\n\nExplain the solution.",
     "请认真回答下面的问题。\n\n{}\n\n谢谢！",
 )
+OTHER_FORM = {word: str(number) for word, number in NUMERALS.items()}
+OTHER_FORM |= {digits: word for word, digits in OTHER_FORM.items()}
 # Fewer words than this leave nothing that an edit of 5 % could change.
 EDITABLE = 12
 
@@ -220,6 +224,16 @@ def beginning(share: float) -> Planter:
     return make
 
 
+def numbers_in_words(text: str, *_: Any) -> list[str] | None:
+    """Numbers that are one English word in words, and the other way round."""
+
+    def other(found: re.Match[str]) -> str:
+        return OTHER_FORM.get(found.group().lower(), found.group())
+
+    spelled = re.sub(r"\w+(?:[.,]\w+)*", other, text)
+    return None if spelled == text or UNSPACED.search(text) else [spelled]
+
+
 def numbers_written(text: str, item: Item, rng: random.Random, filler: Filler) -> list[str] | None:
     """Thousands with their commas where they had none, and without where they had."""
     if not re.search(r"(?<![\d.,])\d{1,3}(,\d{3})+(?!\d)|(?<![\d.,])\d{4,}(?![\d.,])", text):
@@ -329,6 +343,7 @@ KINDS = (
     Kind("code in a fence", True, code_in_fence),
     Kind("code renamed", True, code_renamed),
     Kind("numbers written", True, numbers_written),
+    Kind("numbers in words", True, numbers_in_words),
     Kind("short lines", True, short_lines),
     Kind("choices shuffled", True, shuffled),
     Kind("sentences reordered", True, reordered),

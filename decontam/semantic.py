@@ -238,7 +238,7 @@ class Tier:
         for part in beside[beside >= 0].tolist():
             more = stated(self.items.text(part))
             implied, words = implied | set(more.numbers), words | more.words
-        return Stated(said.numbers, implied, said.names - common, words - common)
+        return replace(said, implied=implied, names=said.names - common, words=words - common)
 
     def _suite(self, reference: int) -> int:
         return int(self.items.index.item_suite[self.items.owners(reference)[0]])

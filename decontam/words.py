@@ -36,13 +36,12 @@ SECOND = np.uint64(0xC4CEB9FE1A85EC53)
 THIRD = np.uint64(0x94D049BB133111EB)
 STAR = ord("*")
 BUCKET_BITS = 16
-NUMERALS = dict(zip(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty "
-    "ninety".split(),
-    (*range(20), *range(20, 100, 10)),
-    strict=True,
-))  # fmt: skip
+NUMERALS = {
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
+    "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14,
+    "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20,
+    "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+}  # fmt: skip
 # So many bits of a hash tell these apart.
 NUMERAL_BITS = 10
 # Stands where a text has no word yet, so that its first words have a context too.

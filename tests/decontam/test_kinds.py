@@ -25,6 +25,7 @@ def planted(kind: str, item: dict = ITEM) -> list[str] | None:
     [
         ("bare words", "sold 1200 lamps she told marta of 3 storms"),
         ("numbers written", "sold 1200 lamps."),
+        ("numbers in words", "sold 1,200 lamps. She told Marta of three storms."),
         ("upper case", "THE  OLD  KEEPER,  WHOM  MARTA"),
         ("first 60 %", "The old keeper, whom Marta met at dawn, sold 1,200 lamps. She told"),
     ],

@@ -72,6 +72,9 @@ def test_a_paraphrase_states_the_same() -> None:
         ("9 eggs, 9 rolls", "9 eggs", 0, 0),
         ("9 eggs, 9 rolls", "9 eggs, 8 rolls", 1, 1),
         ("9 eggs, 9 rolls, 2 pans", "9 eggs, 2 pans of 2", 0, 0),
+        ("9 eggs in 3 boxes", "9 eggs in 2 boxes", 1, 1),
+        ("9 eggs in 3 boxes", "9 eggs, twice", 1, 1),
+        ("9 eggs in 2 boxes", "9 eggs in one box", 0, 0),
     ],
 )
 def test_numbers_of_one_side(one: str, other: str, missing: int, replaced: int) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from decontam import tokens
 from decontam.tokens import CHARACTER, NUMBER, OPERATOR, WORD, arrow_texts, pack, tokenise
-from decontam.words import word_spans, words_of
+from decontam.words import NUMERALS, word_spans, words_of
 
 LETTER = r"(?:[a-z]|[^\x00-\x7f])"
 PLAIN = re.compile(
@@ -99,7 +99,7 @@ def test_spans_point_at_the_text_that_each_word_came_from(text: str) -> None:
     for h, (start, end) in zip(hashes.tolist(), places.tolist(), strict=True):
         assert 0 <= start < end <= len(text)
         if h & 3 in (WORD, NUMBER) and text.isascii():
-            assert kernel_tokens([text[start:end]])[0] == [h]
+            assert words_of([text[start:end]]).words.tolist() == [h]
 
 
 @settings(max_examples=200, deadline=None)
@@ -169,6 +169,14 @@ def test_a_text_is_hashed_whole_only_where_its_ends_may_be_known() -> None:
 def test_what_a_reader_takes_for_the_same_is_the_same(same: tuple[str, str]) -> None:
     first, second = kernel_tokens(list(same))
     assert first == second
+
+
+@pytest.mark.parametrize(("word", "number"), NUMERALS.items())
+def test_a_number_in_words_is_the_number(word: str, number: int) -> None:
+    said, written = words_of([f"{word} {word}some"]), words_of([f"{number} {word}some"])
+    assert said.words.tolist() == written.words.tolist()
+    assert said.words[0] & 3 == NUMBER
+    assert said.words[1] & 3 == WORD
 
 
 def test_an_operator_tells_two_polynomials_apart() -> None:
