@@ -12,7 +12,7 @@ from decontam.jit import kernel
 from decontam.room import Room
 from decontam.simd import WIDTH
 from decontam.tokens import FOLDING, read_only, text_at
-from decontam.words import word_places
+from decontam.words import numerals, word_places
 
 SPAN = pl.Struct({"start": pl.Int64, "end": pl.Int64})
 TURN_SPAN = pl.Struct({"turn": pl.Int64, "start": pl.Int64, "end": pl.Int64})
@@ -74,6 +74,8 @@ def locate(
     lengths,
     classes,
     lower,
+    names,
+    worth,
     scratch,
     origin,
     hashes,
@@ -99,7 +101,8 @@ def locate(
         if reference != known_reference:
             word_places(
                 item_data, item_offsets[reference], item_offsets[reference + 1],
-                packed, lengths, classes, lower, scratch, origin, hashes, item_places,
+                packed, lengths, classes, lower, names, worth,
+                scratch, origin, hashes, item_places,
             )  # fmt: skip
             known_reference = reference
         text = own
@@ -114,7 +117,8 @@ def locate(
                 if text != known:
                     word_places(
                         data, offsets[text], offsets[text + 1],
-                        packed, lengths, classes, lower, scratch, origin, hashes, row_places,
+                        packed, lengths, classes, lower, names, worth,
+                        scratch, origin, hashes, row_places,
                     )  # fmt: skip
                     known = text
                 stop = min(last, text_words[text + 1] - 1)
@@ -206,6 +210,7 @@ class Evidence:
             read_only(self.index.text_bytes),
             self.index.text_offsets,
             *FOLDING,
+            *numerals()[:2],
             *buffers,
             row_spans,
             row_bounds,

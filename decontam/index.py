@@ -40,7 +40,7 @@ from decontam.words import (
     word_spans,
 )
 
-VERSION = 13
+VERSION = 14
 QUESTION, PASSAGE, CHOICES, ANSWER = range(4)
 PARTS = ("question", "passage", "choices", "answer")
 # How many items of a suite make a wording the suite's rather than an item's.

@@ -30,8 +30,14 @@ TEMPLATES = (
     "You are an expert tutor. A student asks:\n\n{}\n\nExplain the solution.",
     "请认真回答下面的问题。\n\n{}\n\n谢谢！",
 )
-OTHER_FORM = {word: str(number) for word, number in NUMERALS.items()}
-OTHER_FORM |= {digits: word for word, digits in OTHER_FORM.items()}
+IN_WORDS = {number: word for word, number in NUMERALS.items()}
+IN_WORDS |= {
+    tens + ones: f"{IN_WORDS[tens]}-{IN_WORDS[ones]}"
+    for tens in range(20, 100, 10)
+    for ones in range(1, 10)
+}
+OTHER_FORM = {str(number): word for number, word in IN_WORDS.items()}
+OTHER_FORM |= {word: digits for digits, word in OTHER_FORM.items()}
 # Fewer words than this leave nothing that an edit of 5 % could change.
 EDITABLE = 12
 
@@ -225,12 +231,12 @@ def beginning(share: float) -> Planter:
 
 
 def numbers_in_words(text: str, *_: Any) -> list[str] | None:
-    """Numbers that are one English word in words, and the other way round."""
+    """Numbers under a hundred in English words, and the other way round."""
 
     def other(found: re.Match[str]) -> str:
         return OTHER_FORM.get(found.group().lower(), found.group())
 
-    spelled = re.sub(r"\w+(?:[.,]\w+)*", other, text)
+    spelled = re.sub(r"\w+(?:[.,-]\w+)*", other, text)
     return None if spelled == text or UNSPACED.search(text) else [spelled]
 
 

@@ -120,42 +120,63 @@ def is_emphasis(hashes, i, start, end):
 
 
 @cache
-def numerals() -> tuple[Hashes, Hashes]:
-    """English numbers in words, each at the place of its hash, and beside it the same in digits."""
-    hashes, _ = tokenise(*pack([f"{word} {digits}" for word, digits in NUMERALS.items()]))
-    words, digits = hashes.reshape(-1, 2).T
-    table = np.zeros((2, 1 << NUMERAL_BITS), np.uint64)
-    table[:, words >> np.uint64(64 - NUMERAL_BITS)] = words, digits
-    return table[0], table[1]
+def numerals() -> tuple[Hashes, NDArray[np.int8], Hashes]:
+    """English numbers in words, each at the place of its hash, and what each is worth; and the
+    hashes of 0 to 99 in digits."""
+    words, _ = tokenise(*pack([" ".join(NUMERALS)]))
+    digits, _ = tokenise(*pack([" ".join(map(str, range(100)))]))
+    names, worth = np.zeros(1 << NUMERAL_BITS, np.uint64), np.zeros(1 << NUMERAL_BITS, np.int8)
+    places = words >> np.uint64(64 - NUMERAL_BITS)
+    names[places], worth[places] = words, list(NUMERALS.values())
+    return names, worth, digits
 
 
 @inlined
-def in_digits(token, names, digits):
-    """`five` as `5`: a copy that writes its numbers out says the same."""
+def numeral(token, names, worth):
+    """What a number in words is worth; -1 for any other token."""
     place = token >> np.uint64(64 - NUMERAL_BITS)
-    return digits[place] if names[place] == token else token
+    return np.int64(worth[place]) if names[place] == token else np.int64(-1)
+
+
+@inlined
+def goes_on(tens, value):
+    """Whether `twenty` and `five` are one number."""
+    return tens > 0 and 0 < value < 10
 
 
 @kernel
-def split_operators(hashes, offsets, names, digits, glue, operators, word_offsets):
-    """Move the words to the front of `hashes`, the operators' codes beside them (`split_words`)."""
+def split_operators(hashes, offsets, names, worth, digits, glue, operators, word_offsets):
+    """Move the words to the front of `hashes`, the operators' codes beside them (`split_words`).
+
+    Numbers in words become those in digits: a copy that writes its numbers out says the same.
+    """
     at = 0
     word_offsets[0] = 0
     for text in range(len(offsets) - 1):
         pending = np.uint64(0)
         state = np.uint64(0)
+        tens = np.int64(0)
         for i in range(np.uint64(offsets[text]), np.uint64(offsets[text + 1])):
             token = hashes[i]
             if token & CLASS_BITS == np.uint64(OPERATOR):
+                tens = np.int64(0)
                 if not is_emphasis(hashes, i, offsets[text], offsets[text + 1]):
                     pending = pending * np.uint64(31) + (token >> np.uint64(40))
                     state = mix(state, token)
-            else:
-                hashes[np.uint64(at)] = in_digits(token, names, digits)
-                code = pending & np.uint64(255)
-                glue[np.uint64(at)] = code if code or not pending else np.uint64(1)
-                pending = np.uint64(0)
-                at += 1
+                continue
+            value = numeral(token, names, worth)
+            if value >= 0:
+                if goes_on(tens, value):
+                    hashes[np.uint64(at - 1)] = digits[tens + value]
+                    tens = np.int64(0)
+                    continue
+                token = digits[value]
+            tens = value if value >= 20 else np.int64(0)
+            hashes[np.uint64(at)] = token
+            code = pending & np.uint64(255)
+            glue[np.uint64(at)] = code if code or not pending else np.uint64(1)
+            pending = np.uint64(0)
+            at += 1
         operators[text] = state
         word_offsets[text + 1] = at
     return at
@@ -189,7 +210,10 @@ def words_of(texts: list[str]) -> Words:
 
 
 @part
-def word_places(data, start, end, packed, lengths, classes, lower, scratch, origin, hashes, spans):
+def word_places(
+    data, start, end, packed, lengths, classes, lower, names, worth,
+    scratch, origin, hashes, spans,
+):  # fmt: skip
     """Character spans of a text's words into the first rows of `spans`; returns how many."""
     folded, base = data, start
     plain = is_ascii(data, start, end)
@@ -198,20 +222,30 @@ def word_places(data, start, end, packed, lengths, classes, lower, scratch, orig
         folded, base = scratch, 0
     count = tokenise_folded(folded, base, end, classes, lower, hashes, 0, spans)
     words = 0
+    tens = np.int64(0)
     for i in range(count):
-        if hashes[i] & CLASS_BITS != np.uint64(OPERATOR):
-            first, last = spans[i, 0] - base, spans[i, 1] - base - 1
+        if hashes[i] & CLASS_BITS == np.uint64(OPERATOR):
+            tens = np.int64(0)
+            continue
+        value = numeral(hashes[i], names, worth)
+        first, last = spans[i, 0] - base, spans[i, 1] - base - 1
+        if goes_on(tens, value):
+            words -= 1
+            value = np.int64(0)
+        else:
             spans[words, 0] = first if plain else origin[first]
-            spans[words, 1] = last + 1 if plain else origin[last] + 1
-            words += 1
+        spans[words, 1] = last + 1 if plain else origin[last] + 1
+        tens = value if value >= 20 else np.int64(0)
+        words += 1
     return words
 
 
 @kernel
-def places_of(data, packed, lengths, classes, lower, scratch, origin, hashes, spans):
+def places_of(data, packed, lengths, classes, lower, names, worth, scratch, origin, hashes, spans):
     return word_places(
-        data, 0, len(data), packed, lengths, classes, lower, scratch, origin, hashes, spans
-    )
+        data, 0, len(data), packed, lengths, classes, lower, names, worth,
+        scratch, origin, hashes, spans,
+    )  # fmt: skip
 
 
 def word_spans(text: str) -> NDArray[np.int64]:
@@ -221,4 +255,4 @@ def word_spans(text: str) -> NDArray[np.int64]:
     spans, hashes = np.empty((size, 2), np.int64), np.empty(size, np.uint64)
     scratch, origin = np.empty(size, np.uint8), np.empty(size, np.int32)
     held = read_only(data[: offsets[-1]])
-    return spans[: places_of(held, *FOLDING, scratch, origin, hashes, spans)]
+    return spans[: places_of(held, *FOLDING, *numerals()[:2], scratch, origin, hashes, spans)]

@@ -179,6 +179,33 @@ def test_a_number_in_words_is_the_number(word: str, number: int) -> None:
     assert said.words[1] & 3 == WORD
 
 
+PIECES = ["twenty", "Five", "ten", "-", " ", "\n", " + ", "25", "fiver", "ninety", "é"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_tens_and_ones_are_one_number_and_one_span(text: str) -> None:
+    hashes, places = words_of([text]).words.tolist(), word_spans(text).tolist()
+    assert len(hashes) == len(places)
+    for h, (start, end) in zip(hashes, places, strict=True):
+        assert words_of([text[start:end]]).words.tolist() == [h]
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("twenty-five eggs", "25 eggs"),
+        ("Thirty Two eggs", "32 eggs"),
+        ("twenty five-six eggs", "25 6 eggs"),
+        ("twenty + five eggs", "20 + 5 eggs"),
+        ("twenty ten eggs", "20 10 eggs"),
+        ("twenty 5 eggs", "20 5 eggs"),
+    ],
+)
+def test_numbers_of_two_words_are_one(said: str, written: str) -> None:
+    assert words_of([said]).words.tolist() == words_of([written]).words.tolist()
+
+
 def test_an_operator_tells_two_polynomials_apart() -> None:
     first, second = kernel_tokens(["z^4-z^2+1", "z^4+z^2+1"])
     assert first != second
