@@ -22,10 +22,10 @@ from decontam.decide import (
 from decontam.index import PASSAGE, Index
 from decontam.room import Room
 from decontam.search import (
-    FILTERED,
     LONGEST_ALIGNED,
     MOST_HITS,
-    RECENT,
+    Hits,
+    Leads,
     ask_of_passages,
     find_candidates,
     measure,
@@ -76,18 +76,13 @@ class Scanner:
         self.owned = np.diff(index.owner_offsets).clip(max=MOST_ITEMS)
         longest = int(self.lengths.max())
         table = 1 << int(np.ceil(np.log2(8 * longest + 4096)))
-        self.hit_key = np.empty(MOST_HITS, np.int64)
-        self.hit_word = np.empty(MOST_HITS, np.int64)
-        self.chains = np.empty((MOST_HITS, 3), np.int64)
-        self.weight = np.zeros((len(index.part), 2), np.int32)
+        self.leads = Leads(
+            index.slots, index.postings, index.filter, index.offsets, index.seeds_needed
+        )
+        self.hits = Hits.of(len(index.part), longest)
         self.least_score = self._least_score(index.totals, np.arange(len(index.part)))
         # The score is the mean of two shares, neither above 1.
         self.least_share = (2 * self.least_score - 1).astype(np.float32)
-        self.recent_key = np.zeros(RECENT, np.uint64)
-        self.recent_at = np.empty(RECENT, np.int64)
-        self.seen = np.zeros(longest + 1, np.int64)
-        self.places = np.empty(FILTERED, np.int64)
-        self.keys = np.empty(FILTERED, np.uint64)
         self.candidates = np.empty((CANDIDATES + MOST_HITS, 7), np.int64)
         self.segments = np.empty((max(CANDIDATES, longest), 4), np.int64)
         self.asked = np.empty((CANDIDATES, 7), np.int64)
@@ -109,31 +104,17 @@ class Scanner:
 
     def scan(self, batch: Batch, of: BatchWords) -> pl.DataFrame:
         """Matches of the batch: one line per row, reference and item, columns as in `MATCH`."""
-        index = self.index
-        words, text_words = of.words, of.text_words
         found: list[pl.DataFrame] = []
         row = 0
         while row < len(batch.row_texts) - 1:
             row, count = find_candidates(
-                words,
-                text_words,
+                of.words,
+                of.text_words,
                 batch.row_texts,
                 of.squashed,
                 row,
-                index.slots,
-                index.postings,
-                index.filter,
-                index.offsets,
-                index.seeds_needed,
-                self.hit_key,
-                self.hit_word,
-                self.chains,
-                self.weight,
-                self.recent_key,
-                self.recent_at,
-                self.seen,
-                self.places,
-                self.keys,
+                self.leads,
+                self.hits,
                 self.candidates,
             )
             found += self.measured(self.candidates, count, of)

@@ -7,12 +7,15 @@ words that it touches and a template around the match costs nothing. References 
 are measured by the trigrams that they share with the window, in the same units.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from decontam.index import CHOICES, NAT, PASSAGE, REFERENCE, VALUE, WHOLE, look_up
 from decontam.jit import inlined, kernel, part
 from decontam.tokens import NUMBER, ONE
-from decontam.words import START, clear, mix, trigram
+from decontam.words import START, clear, mix, slot_of, trigram
 
 # Aligning takes length x window steps; longer references are compared by their trigrams.
 LONGEST_ALIGNED = 384
@@ -45,29 +48,56 @@ MOST_ASKED = 64
 BRIDGED = 2
 
 
+class Leads(NamedTuple):
+    """What of an index leads to candidates; see `Index`."""
+
+    slots: NDArray[np.uint64]
+    postings: NDArray[np.int64]
+    filter: NDArray[np.uint64]
+    offsets: NDArray[np.int64]
+    seeds_needed: NDArray[np.float32]
+
+
+class Hits(NamedTuple):
+    """One thread's room for the hits of a row.
+
+    key, word: the posting of each, and the word of the batch at which it was met.
+    chains: three columns: the first hit of each reference met, the hit that follows each one, a
+        reference's hits in order.
+    weight: for each reference the nats met and the last hit; zero between rows.
+    seen: for each place in a reference, in which window it was met last; zero between references.
+    recent_key, recent_at: the trigrams met of late, and where.
+    places, keys: what `filtered` lets through.
+    """
+
+    key: NDArray[np.int64]
+    word: NDArray[np.int64]
+    chains: NDArray[np.int64]
+    weight: NDArray[np.int32]
+    seen: NDArray[np.int64]
+    recent_key: NDArray[np.uint64]
+    recent_at: NDArray[np.int64]
+    places: NDArray[np.int64]
+    keys: NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, references: int, longest: int) -> "Hits":
+        """For an index of so many references, of which the longest has so many words."""
+        return cls(
+            key=np.empty(MOST_HITS, np.int64),
+            word=np.empty(MOST_HITS, np.int64),
+            chains=np.empty((MOST_HITS, 3), np.int64),
+            weight=np.zeros((references, 2), np.int32),
+            seen=np.zeros(longest + 1, np.int64),
+            recent_key=np.zeros(RECENT, np.uint64),
+            recent_at=np.empty(RECENT, np.int64),
+            places=np.empty(FILTERED, np.int64),
+            keys=np.empty(FILTERED, np.uint64),
+        )
+
+
 @kernel
-def find_candidates(
-    words,
-    text_offsets,
-    row_texts,
-    squashed,
-    row,
-    slots,
-    postings,
-    filter_bits,
-    offsets,
-    seeds_needed,
-    hit_key,
-    hit_word,
-    chains,
-    weight,
-    recent_key,
-    recent_at,
-    seen,
-    places,
-    keys,
-    out,
-):
+def find_candidates(words, text_offsets, row_texts, squashed, row, leads, hits, out):
     """Fill `out` (reference, row, first word, last word + 1, word before, words after, whole).
 
     Begins at `row`, stops when `out` might overflow; returns the next row and the rows of `out`.
@@ -75,73 +105,65 @@ def find_candidates(
     of a whole match, the text.
     """
     found = 0
-    room = len(out) - len(hit_key)
-    recent_at[:] = -1
+    room = len(out) - len(hits.key)
+    hits.recent_at[:] = -1
     while row < len(row_texts) - 1 and found < room:
-        hits = 0
+        met = 0
         before = text_offsets[row_texts[row]] - 1
         for text in range(row_texts[row], row_texts[row + 1]):
             start, end = text_offsets[text], text_offsets[text + 1]
             if squashed[text]:
-                low, high = look_up(squashed[text], slots)
-                for p in range(low, high):
-                    if postings[p] & WHOLE == WHOLE and found < room:
-                        out[found, 0] = postings[p] >> 24 & REFERENCE
-                        out[found, 1] = row
-                        out[found, 2] = start
-                        out[found, 3] = end
-                        out[found, 4] = text
-                        out[found, 5] = 0
-                        out[found, 6] = 1
-                        found += 1
+                found = whole_texts(squashed[text], text, row, start, end, leads, room, out, found)
             while start < end - 2:
-                stop = min(start + len(places), end - 2)
-                for n in range(filtered(words, start, stop, filter_bits, places, keys)):
-                    i, key = places[n], keys[n]
-                    low, high = look_up(key, slots)
-                    place = key & np.uint64(RECENT - 1)
-                    again = recent_key[place] == key and recent_at[place] > max(i - REPEAT, before)
-                    if again or low == high:
-                        continue
-                    recent_key[place] = key
-                    recent_at[place] = i
+                stop = min(start + len(hits.places), end - 2)
+                for n in range(filtered(words, start, stop, leads.filter, hits.places, hits.keys)):
+                    low, high = postings_of(n, before, leads, hits)
                     for p in range(low, high):
-                        if postings[p] & WHOLE != WHOLE:
-                            hit_key[hits] = postings[p]
-                            hit_word[hits] = i
-                            hits += 1
-                            if hits == len(hit_key):
-                                found = group_hits(
-                                    hit_key,
-                                    hit_word,
-                                    hits,
-                                    chains,
-                                    weight,
-                                    row,
-                                    offsets,
-                                    seeds_needed,
-                                    seen,
-                                    out,
-                                    found,
-                                )
-                                hits = 0
+                        if leads.postings[p] & WHOLE == WHOLE:
+                            continue
+                        hits.key[met] = leads.postings[p]
+                        hits.word[met] = hits.places[n]
+                        met += 1
+                        if met == len(hits.key):
+                            found = group_hits(hits, met, row, leads, out, found)
+                            met = 0
                 start = stop
-        if hits:
-            found = group_hits(
-                hit_key,
-                hit_word,
-                hits,
-                chains,
-                weight,
-                row,
-                offsets,
-                seeds_needed,
-                seen,
-                out,
-                found,
-            )
+        if met:
+            found = group_hits(hits, met, row, leads, out, found)
         row += 1
     return row, found
+
+
+@part
+def whole_texts(squashed, text, row, start, end, leads, room, out, found):
+    """Candidates for the questions that a text is letter by letter."""
+    low, high = look_up(squashed, leads.slots)
+    for p in range(low, high):
+        if leads.postings[p] & WHOLE == WHOLE and found < room:
+            out[found, 0] = leads.postings[p] >> 24 & REFERENCE
+            out[found, 1] = row
+            out[found, 2] = start
+            out[found, 3] = end
+            out[found, 4] = text
+            out[found, 5] = 0
+            out[found, 6] = 1
+            found += 1
+    return found
+
+
+@inlined
+def postings_of(n, before, leads, hits):
+    """(first, one past the last) of what the n-th trigram leads to; none where the row, whose words
+    come after `before`, had the same one just before."""
+    i, key = hits.places[n], hits.keys[n]
+    low, high = look_up(key, leads.slots)
+    place = key & np.uint64(RECENT - 1)
+    again = hits.recent_key[place] == key and hits.recent_at[place] > max(i - REPEAT, before)
+    if again or low == high:
+        return 0, 0
+    hits.recent_key[place] = key
+    hits.recent_at[place] = i
+    return low, high
 
 
 @inlined
@@ -163,18 +185,19 @@ def filtered(words, start, stop, filter_bits, places, keys):
 
 
 @part
-def group_hits(
-    hit_key, hit_word, hits, chains, weight, row, offsets, seeds_needed, seen, out, found
-):
+def group_hits(hits, count, row, leads, out, found):
     """Candidates among the hits of one row: for each reference that may have enough of them, its
-    window heaviest in seeds.
-
-    `chains` is scratch of three columns for MOST_HITS: the first hit of each reference met, the hit
-    that follows each one, a reference's hits in order. `weight` (references, 2) holds the nats met
-    and the last hit, and is zero before and after.
-    """
+    window heaviest in seeds."""
+    hit_key, hit_word, chains, weight, seen = (
+        hits.key,
+        hits.word,
+        hits.chains,
+        hits.weight,
+        hits.seen,
+    )
+    offsets, seeds_needed = leads.offsets, leads.seeds_needed
     met = 0
-    for i in range(hits):
+    for i in range(count):
         reference = hit_key[i] >> 24 & REFERENCE
         if weight[reference, 0] == 0:
             chains[met, 0] = i
@@ -318,6 +341,12 @@ def align(reference, weights, window, least, scores, kept, match):
     return total, most
 
 
+@inlined
+def slot_of_word(word, mask, table, table_at):
+    """`slot_of` a word; its lowest bits are its class."""
+    return slot_of(word, np.uint64(word) >> np.uint64(4), mask, table, table_at)
+
+
 @part
 def short_trigram(words, i):
     return trigram(np.uint64(words[i]), np.uint64(words[i + 1]), np.uint64(words[i + 2]))
@@ -337,9 +366,7 @@ def cover(reference, weights, window, table, table_at, match):
     mask = np.uint64(clear(table_at, len(window)) - 1)
     for k in range(len(window) - 2):
         key = short_trigram(window, k)
-        slot = key & mask
-        while table_at[slot] >= 0 and table[slot] != key:
-            slot = (slot + ONE) & mask
+        slot = slot_of(key, key, mask, table, table_at)
         if table_at[slot] < 0:
             table[slot] = key
             table_at[slot] = k
@@ -353,10 +380,7 @@ def cover(reference, weights, window, table, table_at, match):
         else:
             at = -1
             key = short_trigram(reference, i)
-            slot = key & mask
-            while table_at[slot] >= 0 and table[slot] != key:
-                slot = (slot + ONE) & mask
-            at = table_at[slot]
+            at = table_at[slot_of(key, key, mask, table, table_at)]
         if at >= 0:
             for z in range(3):
                 match[i + z] = at + z
@@ -409,18 +433,14 @@ def held(reference, weights, window, table, table_at):
     """The share of a reference's weight whose words the window has, in any order."""
     mask = np.uint64(clear(table_at, len(window)) - 1)
     for k in range(len(window)):
-        slot = np.uint64(window[k]) >> np.uint64(4) & mask
-        while table_at[slot] >= 0 and table[slot] != window[k]:
-            slot = (slot + ONE) & mask
+        slot = slot_of_word(window[k], mask, table, table_at)
         table[slot] = window[k]
         table_at[slot] = k
     total = np.float32(0.0)
     inside = np.float32(0.0)
     for i in range(len(reference)):
         total += weights[i]
-        slot = np.uint64(reference[i]) >> np.uint64(4) & mask
-        while table_at[slot] >= 0 and table[slot] != reference[i]:
-            slot = (slot + ONE) & mask
+        slot = slot_of_word(reference[i], mask, table, table_at)
         if table_at[slot] >= 0:
             inside += weights[i]
     return inside / max(total, np.float32(NAT))
@@ -617,9 +637,7 @@ def foreign(window, match, length, first, last, mark, table, table_at):
     for k in range(first, last + 1):
         if mark[k]:
             continue
-        slot = np.uint64(window[k]) >> np.uint64(4) & mask
-        while table_at[slot] >= 0 and table[slot] != window[k]:
-            slot = (slot + ONE) & mask
+        slot = slot_of_word(window[k], mask, table, table_at)
         table[slot] = window[k]
         times = max(table_at[slot], 0) + 1
         table_at[slot] = times

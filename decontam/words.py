@@ -90,6 +90,16 @@ def clear(table_at, entries):
     return size
 
 
+@inlined
+def slot_of(key, start, mask, table, table_at):
+    """Where a hash table has a key, or would have it: the first place from `start` that holds it or
+    nothing."""
+    slot = start & mask
+    while table_at[slot] >= 0 and table[slot] != key:
+        slot = (slot + np.uint64(1)) & mask
+    return slot
+
+
 @kernel
 def fill_trigrams(words, weights, offsets, leading, grams, values):
     """The trigram that starts at each word of the texts that are `leading`, and its weight."""
