@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from decontam.index import ANSWER, PASSAGE, QUESTION
+from decontam.index import ANSWER, CHOICES, PASSAGE, QUESTION
 
 # Agreement needed, by the nats aligned; linear in between.
 EVIDENCE = (10.0, 15.0, 25.0, 50.0, 100.0, 200.0)
@@ -64,6 +64,7 @@ DROPPED = (
     "beginning",
     "question and passage",
     "question and choices",
+    "choices",
     "solution",
 )
 NO_RULE = ""
@@ -167,6 +168,15 @@ def rules(lines: Lines) -> list[tuple[str, Each]]:
         & ~numbers
         & ~operators
     )
+    # Choices of such length are the item's own, however its question is put.
+    offered = (
+        (lines.part == CHOICES)
+        & ~has_passage
+        & enough
+        & (lines.evidence >= SOLUTION_NATS)
+        & ~numbers
+        & ~operators
+    )
     asked = question & (found | beside_passage)
     return [
         ("numbers changed", asked & (numbers | (beside_passage & passage_changed))),
@@ -183,6 +193,7 @@ def rules(lines: Lines) -> list[tuple[str, Each]]:
         ("beginning", question & beginning),
         ("near", question & nearly),
         ("solution", solution),
+        ("choices", offered),
         ("passage only", (lines.part == PASSAGE) & (share >= PASSAGE_THERE)),
         (NO_RULE, np.ones(len(share), np.bool_)),
     ]

@@ -40,7 +40,7 @@ from decontam.words import (
     word_spans,
 )
 
-VERSION = 14
+VERSION = 15
 QUESTION, PASSAGE, CHOICES, ANSWER = range(4)
 PARTS = ("question", "passage", "choices", "answer")
 # How many items of a suite make a wording the suite's rather than an item's.
@@ -57,8 +57,8 @@ MOST_SEEDS = 24
 # A short reference needs more than three, or two edits leave it none: the next heaviest then, down
 # to a weight that still is rare enough.
 FEWEST_SEEDS, LIGHT_SEED_NATS = 8, 5.0
-# A question that says less ("Which of these is true?") is found by its choices.
-VAGUE = 10.0
+# A question that says less ("Which of these is true?") is found by its choices too.
+VAGUE = 25.0
 # An answer shorter than this is support for its question, not a leak of its own.
 SOLUTION_WORDS = 20
 LONGEST_STEM = 8

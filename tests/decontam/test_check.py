@@ -284,6 +284,23 @@ def test_a_vague_question_is_found_by_its_choices(tmp_path: Path) -> None:
     assert item["id"] in {d["eval_id"] for d in found}
 
 
+def test_long_choices_are_a_leak_however_their_question_is_put(tmp_path: Path) -> None:
+    choices = [
+        "Herons nest in colonies high above the reed beds of the estuary",
+        "Otters mark the slipways of a harbour with droppings after dusk",
+        "Badgers line their sleeping chambers with dry bracken every autumn",
+    ]
+    items = [{"id": "zoo", "prompt": "Which is true?", "choices": choices, "answer": choices[1]}]
+    texts = {
+        "all": "Tick what holds here:\n" + "\n".join(choices),
+        "one": f"Tick what holds here:\n{choices[2]}",
+    }
+    path = rows_file(tmp_path, texts)
+    found = check([path], [("quiz", "extra", items, None)], cache=tmp_path).evidence.to_dicts()
+    dropped = {line["row_id"]: line["rule"] for line in found if line["decision"] == "drop"}
+    assert dropped == {"all": "choices"}
+
+
 def test_every_input_shape_gives_the_same_decision(tmp_path: Path) -> None:
     shapes = {
         "chat.jsonl": {"messages": [{"role": "user", "content": LEAK}]},
