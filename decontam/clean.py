@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -99,7 +100,7 @@ def copy_parquet(
                 ],
                 bool,
             )
-            out.write_batch(pc.filter(batch, pa.array(keep)))
+            out.write_batch(pc.filter(batch, pl.Series(keep).to_arrow()))
             kept += int(keep.sum())
             gone += int((~keep).sum())
             number += len(batch)

@@ -160,23 +160,10 @@ def rules(lines: Lines) -> list[tuple[str, Each]]:
     nothing_else = lines.length - lines.aligned <= replaced
     numbers = (replaced > 0) & ((replaced > NUMBERS_REPLACED * lines.numbers) | nothing_else)
     operators = lines.operators_replaced > 0
-    solution = (
-        (lines.part == ANSWER)
-        & ~has_passage  # its answer is quoted from the passage
-        & (lines.score >= SOLUTION_AGREEMENT)
-        & (lines.evidence >= SOLUTION_NATS)
-        & ~numbers
-        & ~operators
-    )
-    # Choices of such length are the item's own, however its question is put.
-    offered = (
-        (lines.part == CHOICES)
-        & ~has_passage
-        & enough
-        & (lines.evidence >= SOLUTION_NATS)
-        & ~numbers
-        & ~operators
-    )
+    # What is quoted from a passage, or as short as many others, is no item's own.
+    own = ~has_passage & (lines.evidence >= SOLUTION_NATS) & ~numbers & ~operators
+    solution = (lines.part == ANSWER) & (lines.score >= SOLUTION_AGREEMENT) & own
+    choices = (lines.part == CHOICES) & enough & own
     asked = question & (found | beside_passage)
     return [
         ("numbers changed", asked & (numbers | (beside_passage & passage_changed))),
@@ -193,7 +180,7 @@ def rules(lines: Lines) -> list[tuple[str, Each]]:
         ("beginning", question & beginning),
         ("near", question & nearly),
         ("solution", solution),
-        ("choices", offered),
+        ("choices", choices),
         ("passage only", (lines.part == PASSAGE) & (share >= PASSAGE_THERE)),
         (NO_RULE, np.ones(len(share), np.bool_)),
     ]

@@ -12,7 +12,7 @@ from decontam.jit import kernel
 from decontam.room import Room
 from decontam.simd import WIDTH
 from decontam.tokens import FOLDING, read_only, text_at
-from decontam.words import numerals, word_places
+from decontam.words import number_words, word_places
 
 SPAN = pl.Struct({"start": pl.Int64, "end": pl.Int64})
 TURN_SPAN = pl.Struct({"turn": pl.Int64, "start": pl.Int64, "end": pl.Int64})
@@ -210,7 +210,7 @@ class Evidence:
             read_only(self.index.text_bytes),
             self.index.text_offsets,
             *FOLDING,
-            *numerals()[:2],
+            *number_words(),
             *buffers,
             row_spans,
             row_bounds,

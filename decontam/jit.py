@@ -61,7 +61,7 @@ def kernel(function: Callable, **options: Any) -> Callable:
 def sources(folder: Path) -> str:
     """A hash of the code in a folder and in this one. A kernel holds the parts that it calls, and
     those may stand in other files than its own."""
-    files = sorted([*folder.glob("*.py"), *PACKAGE.glob("*.py")])
+    files = sorted({*folder.glob("*.py"), *PACKAGE.glob("*.py")})
     return blake2b(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

@@ -188,13 +188,8 @@ def filtered(words, start, stop, filter_bits, places, keys):
 def group_hits(hits, count, row, leads, out, found):
     """Candidates among the hits of one row: for each reference that may have enough of them, its
     window heaviest in seeds."""
-    hit_key, hit_word, chains, weight, seen = (
-        hits.key,
-        hits.word,
-        hits.chains,
-        hits.weight,
-        hits.seen,
-    )
+    hit_key, hit_word, chains = hits.key, hits.word, hits.chains
+    weight, seen = hits.weight, hits.seen
     offsets, seeds_needed = leads.offsets, leads.seeds_needed
     met = 0
     for i in range(count):

@@ -130,15 +130,19 @@ def is_emphasis(hashes, i, start, end):
 
 
 @cache
-def numerals() -> tuple[Hashes, NDArray[np.int8], Hashes]:
-    """English numbers in words, each at the place of its hash, and what each is worth; and the
-    hashes of 0 to 99 in digits."""
+def number_words() -> tuple[Hashes, NDArray[np.int8]]:
+    """English numbers in words, each at the place of its hash, and what each is worth."""
     words, _ = tokenise(*pack([" ".join(NUMERALS)]))
-    digits, _ = tokenise(*pack([" ".join(map(str, range(100)))]))
     names, worth = np.zeros(1 << NUMERAL_BITS, np.uint64), np.zeros(1 << NUMERAL_BITS, np.int8)
     places = words >> np.uint64(64 - NUMERAL_BITS)
     names[places], worth[places] = words, list(NUMERALS.values())
-    return names, worth, digits
+    return names, worth
+
+
+@cache
+def digits_of() -> Hashes:
+    """The hashes of 0 to 99 in digits."""
+    return tokenise(*pack([" ".join(map(str, range(100)))]))[0]
 
 
 @inlined
@@ -149,9 +153,9 @@ def numeral(token, names, worth):
 
 
 @inlined
-def goes_on(tens, value):
+def goes_on(before, value):
     """Whether `twenty` and `five` are one number."""
-    return tens > 0 and 0 < value < 10
+    return before >= 20 and 0 < value < 10
 
 
 @kernel
@@ -165,23 +169,21 @@ def split_operators(hashes, offsets, names, worth, digits, glue, operators, word
     for text in range(len(offsets) - 1):
         pending = np.uint64(0)
         state = np.uint64(0)
-        tens = np.int64(0)
+        before = np.int64(-1)
         for i in range(np.uint64(offsets[text]), np.uint64(offsets[text + 1])):
             token = hashes[i]
             if token & CLASS_BITS == np.uint64(OPERATOR):
-                tens = np.int64(0)
+                before = np.int64(-1)
                 if not is_emphasis(hashes, i, offsets[text], offsets[text + 1]):
                     pending = pending * np.uint64(31) + (token >> np.uint64(40))
                     state = mix(state, token)
                 continue
-            value = numeral(token, names, worth)
-            if value >= 0:
-                if goes_on(tens, value):
-                    hashes[np.uint64(at - 1)] = digits[tens + value]
-                    tens = np.int64(0)
+            tens, before = before, numeral(token, names, worth)
+            if before >= 0:
+                if goes_on(tens, before):
+                    hashes[np.uint64(at - 1)] = digits[tens + before]
                     continue
-                token = digits[value]
-            tens = value if value >= 20 else np.int64(0)
+                token = digits[before]
             hashes[np.uint64(at)] = token
             code = pending & np.uint64(255)
             glue[np.uint64(at)] = code if code or not pending else np.uint64(1)
@@ -211,7 +213,8 @@ def split_words(hashes: Hashes, offsets: Offsets, room: Room | None = None) -> W
     glue = (room or Room()).array("glue", len(hashes), np.uint8)
     operators = np.empty(max(len(offsets) - 1, 0), np.uint64)
     word_offsets = np.empty_like(offsets)
-    count = split_operators(hashes, offsets, *numerals(), glue, operators, word_offsets)
+    numerals = (*number_words(), digits_of())
+    count = split_operators(hashes, offsets, *numerals, glue, operators, word_offsets)
     return Words(hashes[:count], glue[:count], word_offsets, operators)
 
 
@@ -232,21 +235,17 @@ def word_places(
         folded, base = scratch, 0
     count = tokenise_folded(folded, base, end, classes, lower, hashes, 0, spans)
     words = 0
-    tens = np.int64(0)
+    before = np.int64(-1)
     for i in range(count):
         if hashes[i] & CLASS_BITS == np.uint64(OPERATOR):
-            tens = np.int64(0)
+            before = np.int64(-1)
             continue
-        value = numeral(hashes[i], names, worth)
+        tens, before = before, numeral(hashes[i], names, worth)
         first, last = spans[i, 0] - base, spans[i, 1] - base - 1
-        if goes_on(tens, value):
-            words -= 1
-            value = np.int64(0)
-        else:
+        if not goes_on(tens, before):
             spans[words, 0] = first if plain else origin[first]
-        spans[words, 1] = last + 1 if plain else origin[last] + 1
-        tens = value if value >= 20 else np.int64(0)
-        words += 1
+            words += 1
+        spans[words - 1, 1] = last + 1 if plain else origin[last] + 1
     return words
 
 
@@ -265,4 +264,4 @@ def word_spans(text: str) -> NDArray[np.int64]:
     spans, hashes = np.empty((size, 2), np.int64), np.empty(size, np.uint64)
     scratch, origin = np.empty(size, np.uint8), np.empty(size, np.int32)
     held = read_only(data[: offsets[-1]])
-    return spans[: places_of(held, *FOLDING, *numerals()[:2], scratch, origin, hashes, spans)]
+    return spans[: places_of(held, *FOLDING, *number_words(), scratch, origin, hashes, spans)]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dataengine.dedup.shingles import HALF
 from decontam.jit import inlined, part
 
 PERMUTATIONS = 96
@@ -19,7 +20,7 @@ CAUGHT = 0.99
 """The share of pairs exactly at the threshold that must meet in some band."""
 CHANCE = 1 / 256
 """How often two unequal minima agree in the byte that is kept of each."""
-HALF, NONE = np.uint64(32), np.uint32(0xFFFFFFFF)
+NONE = np.uint32(0xFFFFFFFF)
 
 
 @dataclass(frozen=True)
