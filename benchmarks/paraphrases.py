@@ -27,8 +27,8 @@ from typing import Any
 
 import polars as pl
 
-from decontam import check
 from decontam.agreement import SMALL
+from decontam.check import check
 from decontam.semantic import MAYBE, OTHER_NUMBERS, PARAPHRASE, SEVERAL
 
 BY_HAND = Path(__file__).with_name("paraphrases.jsonl")

@@ -1,6 +1,6 @@
 """Which training rows give away which eval items, with the evidence.
 
-    from decontam import check
+    from decontam.check import check
     from eval.suites import load
 
     findings = check(["rows.parquet"], load("development", "evals/"))
@@ -10,10 +10,3 @@
 
 `python -m decontam --help` is the same on the command line.
 """
-
-from decontam.check import check
-from decontam.findings import Findings
-from decontam.index import Suite, SuiteProblem
-from decontam.rows import InputError
-
-__all__ = ["Findings", "InputError", "Suite", "SuiteProblem", "check"]

@@ -99,13 +99,13 @@ class Decontaminate(Stage):
             raise UserError(f"decontaminate: {error}") from None
 
     def survey(self, table: Table, context: Context) -> Survey:
-        import decontam
+        from decontam.check import check
 
         missing = [suite.name for suite in self.suites if suite.missing]
         if missing and context.notify:
             context.notify(f"not protected, for want of their items: {', '.join(missing)}")
         try:
-            findings = decontam.check(
+            findings = check(
                 list(table.parts),
                 [suite for suite in self.suites if not suite.missing],
                 method=self.method,

@@ -6,7 +6,8 @@ from dataclasses import fields
 
 import pytest
 
-from decontam import ahead, check, evidence, scan
+from decontam import ahead, evidence, scan
+from decontam.check import check
 from decontam.index import NAMES, Suite, build
 from decontam.search import ask_of_passages, find_candidates, measure, support, trace
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decontam import SuiteProblem, check
 from decontam.batches import read_batches
-from decontam.index import Suite, build
+from decontam.check import check
+from decontam.index import Suite, SuiteProblem, build
 from decontam.scan import Scanner
 
 QUESTION = "How many almond croissants does Marta sell in a week of 6 mornings at her bakery?"

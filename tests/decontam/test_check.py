@@ -7,7 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from decontam import InputError, SuiteProblem, check
+from decontam.check import check
+from decontam.index import SuiteProblem
+from decontam.rows import InputError
 
 ITEMS = [
     {

@@ -12,10 +12,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from decontam import InputError, check
 from decontam.__main__ import main
 from decontam.agreement import Agreement, agreement, quantities, stated
+from decontam.check import check
 from decontam.embedding import Near
+from decontam.rows import InputError
 from decontam.semantic import crowded, verdict
 
 BAKERY = "Marta sells 37 croissants and twelve rolls a day. How many does Marta sell in 5 days?"
