@@ -45,7 +45,7 @@ def test_check_writes_and_exits_as_asked(place: Path) -> None:
     found = Findings.read(place / "out")
     assert found.decisions.columns == ["row_id", "source", "decision", "suite", "eval_id", "score"]
     assert found.dropped == {"leak"}
-    assert found.report["inputs"][0]["sha256"]
+    assert found.report["inputs"][0]["xxh3_128"]
 
 
 def test_show_marks_the_match_on_both_sides(place: Path) -> None:
