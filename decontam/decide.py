@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from decontam.index import ANSWER, CHOICES, PASSAGE, QUESTION
+from decontam.index import ANSWER, CHOICES, PASSAGE, QUESTION, SOLUTION_NATS
 
 # Agreement needed, by the nats aligned; linear in between.
 EVIDENCE = (10.0, 15.0, 25.0, 50.0, 100.0, 200.0)
@@ -26,7 +26,7 @@ COPY = 0.98
 # stem that other questions begin with.
 COPY_NATS, COPY_WORDS, LEAST_WORDS = 8.0, 8, 4
 # A copy of so few words inside other text is one only where it stands as a sentence of its own.
-FEW_WORDS = 5
+FEW_WORDS = 6
 # A passage counts as there when this share of its words' weight is, and as whole when that share
 # is; beside a whole one the question may be edited, and one that many items share is this item's.
 # Passages of one kind (census tables, match reports) share half of their words.
@@ -34,7 +34,6 @@ PASSAGE_THERE, PASSAGE_WHOLE = 0.5, 0.8
 QUESTION_THERE, QUESTION_EDITED = 0.85, 0.62
 CHOICES_THERE = 0.7
 SOLUTION_AGREEMENT = 0.85
-SOLUTION_NATS = 60.0
 # A question without its passage, or one that several items ask, must say so much by itself.
 ALONE_NATS = 25.0
 # With more than this share of its numbers replaced by others a problem is a variant, not a copy.

@@ -280,7 +280,8 @@ def null_below_zero(name: str) -> pl.Expr:
 def stands_alone(before: str, after: str) -> bool:
     """Whether a match begins and ends where its turn, a line or a sentence does."""
     before, after = before.rstrip(" \t$"), after.lstrip(" \t$")
-    return before[-1:] in SENTENCE_STARTS and after[:1] in SENTENCE_ENDS
+    ends = after[:1] in SENTENCE_ENDS or breaks_off(after)
+    return ends and before[-1:] in SENTENCE_STARTS
 
 
 def breaks_off(after: str) -> bool:

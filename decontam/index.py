@@ -40,7 +40,7 @@ from decontam.words import (
     word_spans,
 )
 
-VERSION = 15
+VERSION = 16
 QUESTION, PASSAGE, CHOICES, ANSWER = range(4)
 PARTS = ("question", "passage", "choices", "answer")
 # How many items of a suite make a wording the suite's rather than an item's.
@@ -59,8 +59,8 @@ MOST_SEEDS = 24
 FEWEST_SEEDS, LIGHT_SEED_NATS = 8, 5.0
 # A question that says less ("Which of these is true?") is found by its choices too.
 VAGUE = 25.0
-# An answer shorter than this is support for its question, not a leak of its own.
-SOLUTION_WORDS = 20
+# An answer that says less is support for its question, not a leak of its own.
+SOLUTION_WORDS, SOLUTION_NATS = 20, 60.0
 LONGEST_STEM = 8
 COUNTERS = 1 << 24
 END_BITS = 1 << 21
@@ -491,8 +491,8 @@ def choose_seeds(
     """
     lengths = np.diff(offsets)
     leading = (part == QUESTION) | (part == PASSAGE)
-    leading |= (part == ANSWER) & (lengths >= SOLUTION_WORDS)
     nats = sums(weights, offsets)
+    leading |= (part == ANSWER) & (lengths >= SOLUTION_WORDS) & (nats >= SOLUTION_NATS)
     vague = (nats[item_parts[:, QUESTION]] < VAGUE) & (item_parts[:, CHOICES] >= 0)
     leading[item_parts[vague, CHOICES]] = True
     grams = np.zeros(len(words), np.uint64)

@@ -242,11 +242,13 @@ def numbers_in_words(text: str, *_: Any) -> list[str] | None:
 
 def numbers_written(text: str, item: Item, rng: random.Random, filler: Filler) -> list[str] | None:
     """Thousands with their commas where they had none, and without where they had."""
-    if not re.search(r"(?<![\d.,])\d{1,3}(,\d{3})+(?!\d)|(?<![\d.,])\d{4,}(?![\d.,])", text):
+    if not re.search(
+        r"(?<![\d.,])[1-9]\d{0,2}(,\d{3})+(?!\d)|(?<![\d.,])[1-9]\d{3,}(?![\d.,])", text
+    ):
         return None
     if "," in (re.search(r"\d[\d,]{3,}", text) or [""])[0]:
         return [re.sub(r"(?<=\d),(?=\d{3})", "", text)]
-    return [re.sub(r"(?<![\d.,])\d{4,15}(?![\d.,])", lambda m: f"{int(m[0]):,}", text)]
+    return [re.sub(r"(?<![\d.,])[1-9]\d{3,14}(?![\d.,])", lambda m: f"{int(m[0]):,}", text)]
 
 
 def renamed(text: str, item: Item, rng: random.Random, filler: Filler) -> list[str] | None:

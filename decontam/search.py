@@ -333,7 +333,30 @@ def align(reference, weights, window, least, scores, kept, match):
         if at > 0 and scores[i + 1, at] != scores[i, at]:
             match[i] = kept[at - 1]
             at -= 1
+    gather(reference, window, match)
     return total, most
+
+
+@part
+def gather(reference, window, match):
+    """Move each word of an alignment beside the one after it, where it stands there too.
+
+    Of equally heavy alignments `align` takes the leftmost, in which a question's first words may be
+    those of the text before it. A word stays where more words before it follow one another.
+    """
+    after = 0  # words that follow one another from here on
+    for i in range(len(reference) - 1, -1, -1):
+        if match[i] < 0:
+            after = 0
+            continue
+        beside = match[i + 1] - 1 if after > 0 else match[i]
+        if beside != match[i] and reference[i] == window[beside]:
+            before, most = 0, min(i, after, match[i])
+            while before < most and match[i - before - 1] == match[i] - before - 1:
+                before += 1
+            if before < after:
+                match[i] = beside
+        after = after + 1 if beside == match[i] else 1
 
 
 @inlined
@@ -670,7 +693,8 @@ def measure(
     """Measure each candidate; a text that is the reference letter by letter, and whose operators
     are the same or gone, is one by definition.
 
-    A candidate of which less than `least_share` is aligned is let go: 0 in every column.
+    A candidate of which less than `least_share` is aligned is let go: 0 in every column. So is one
+    of less than half that agrees, as the mean of share and wording, by less than that allows for.
     `shares`: aligned share of the weight. `numbers`: nine columns, (first word, last word + 1,
     words aligned, longest run of the reference aligned word by word, numbers replaced, numbers,
     operators replaced, words before its first two aligned in a row, words of the stretch as
@@ -730,6 +754,11 @@ def measure(
             longest = max(longest, run)
             aligned += 1
             first, last = min(first, match[i]), max(last, match[i])
+        most = 2 * (aligned + renamed_words) / (aligned + length)
+        if shares[c] < HALF and shares[c] + most < 1 + least_share[reference]:
+            shares[c] = 0.0
+            numbers[c, :] = 0
+            continue
         replaced, total, operators = changes(
             here, ref_glue[start:end], window, glue[low:high], match, letters, numerals
         )
@@ -783,6 +812,19 @@ def ask_of_passages(
     return c, found
 
 
+@inlined
+def same_ends(reference, window):
+    """How many words two texts begin with alike, and how many more they end with alike: an
+    alignment of the most words has them all."""
+    most = min(len(reference), len(window))
+    head = tail = 0
+    while head < most and reference[head] == window[head]:
+        head += 1
+    while head + tail < most and reference[-1 - tail] == window[-1 - tail]:
+        tail += 1
+    return head, tail
+
+
 @kernel
 def trace(
     lines,
@@ -818,9 +860,17 @@ def trace(
         here = ref_words[start:end]
         window = narrowed(words, low, lines[c, 2], windows)
         nats = in_nats(weights, start, end, ref_nats)
-        total = nats.sum()
-        none = np.float32(0.0)
-        aligned_or_covered(here, nats, window, none, total, scores, kept, table, table_at, match)
+        head, tail = same_ends(here, window)
+        rest, none = nats[head : length - tail], np.float32(0.0)
+        aligned_or_covered(
+            here[head : length - tail], rest, window[head : len(window) - tail], none, rest.sum(),
+            scores, kept, table, table_at, match[head:],
+        )  # fmt: skip
+        for i in range(length):
+            if i < head or i >= length - tail:
+                match[i] = i if i < head else len(window) - length + i
+            elif match[i] >= 0:
+                match[i] += head
         before = -1
         for i in range(length):
             if match[i] < 0:

@@ -31,6 +31,8 @@ align, aligned_or_covered, changes, cover, foreign, held, numbers_lost, renamed,
     ),
 )
 
+gather, same_ends = map(from_python, (search.gather, search.same_ends))
+
 NAMES = "alpha beta gamma delta 7 8 9 x y".split()  # noqa: SIM905
 WORD = dict(zip(NAMES, words_of([" ".join(NAMES)]).words.astype(np.uint32), strict=True))
 LETTERS = words_of(["x", "y"]).words.astype(np.uint32)
@@ -77,6 +79,59 @@ def test_align_is_the_heaviest_common_subsequence(
     assert places == sorted(set(places))
     assert all(a[i] == b[m] for i, m in enumerate(match) if m >= 0)
     assert weights[match >= 0].sum() == total
+
+
+def plain_gather(reference: list[str], window: list[str], match: list[int]) -> list[int]:
+    moved = list(match)
+    for i in range(len(reference) - 2, -1, -1):
+        if moved[i] < 0 or moved[i + 1] < 0:
+            continue
+        beside = moved[i + 1] - 1
+        after = before = 0
+        while i + after + 1 < len(moved) and moved[i + after + 1] == moved[i + 1] + after:
+            after += 1
+        while i > before and moved[i - before - 1] == moved[i] - before - 1 >= 0:
+            before += 1
+        if reference[i] == window[beside] and before < after:
+            moved[i] = beside
+    return moved
+
+
+@settings(max_examples=200, deadline=None)
+@given(TEXT, TEXT)
+def test_gathered_words_are_aligned_all_the_same(a: list[str], b: list[str]) -> None:
+    _, match, _ = aligned(a, b, [1] * 12)
+    assert match.tolist() == plain_gather(a, b, match.tolist())  # there is no more to move
+    leftmost, found = [-1] * len(a), 0
+    for i, word in enumerate(a):  # another alignment: each word at its first place
+        if word in b[found:]:
+            leftmost[i] = b.index(word, found)
+            found = leftmost[i] + 1
+    moved = np.array(leftmost)
+    gather(hashed(a), hashed(b), moved)
+    assert moved.tolist() == plain_gather(a, b, leftmost)
+    places = [m for m in moved.tolist() if m >= 0]
+    assert places == sorted(set(places))
+    assert [m >= 0 for m in moved] == [m >= 0 for m in leftmost]
+    assert all(a[i] == b[m] for i, m in enumerate(moved) if m >= 0)
+
+
+def test_a_copy_is_aligned_with_itself_and_not_with_words_before_it() -> None:
+    before, copy = ["x", "alpha", "beta", "y", "y"], ["alpha", "beta", "7", "gamma", "8"]
+    _, match, _ = aligned(copy, [*before, *copy], [1] * 12)
+    assert match.tolist() == [5, 6, 7, 8, 9]
+
+
+@settings(max_examples=100, deadline=None)
+@given(TEXT, TEXT)
+def test_what_two_texts_begin_and_end_with_is_in_a_longest_alignment(
+    a: list[str], b: list[str]
+) -> None:
+    head, tail = same_ends(hashed(a), hashed(b))
+    assert a[:head] == b[:head] and (tail == 0 or a[-tail:] == b[-tail:])
+    one = [1] * 12
+    inner = plain_subsequence(a[head : len(a) - tail], b[head : len(b) - tail], one)
+    assert head + inner + tail == plain_subsequence(a, b, one)
 
 
 @settings(max_examples=100, deadline=None)
