@@ -694,7 +694,7 @@ def measure(
     are the same or gone, is one by definition.
 
     A candidate of which less than `least_share` is aligned is let go: 0 in every column. So is one
-    of less than half that agrees, as the mean of share and wording, by less than that allows for.
+    of less than half whose wording, at its best, leaves it short of the score behind `least_share`.
     `shares`: aligned share of the weight. `numbers`: nine columns, (first word, last word + 1,
     words aligned, longest run of the reference aligned word by word, numbers replaced, numbers,
     operators replaced, words before its first two aligned in a row, words of the stretch as
@@ -705,13 +705,14 @@ def measure(
         reference, row = candidates[c, 0], candidates[c, 1]
         start, end = offsets[reference], offsets[reference + 1]
         length = end - start
+        shares[c] = 0.0
+        numbers[c, :] = 0
         if candidates[c, 6] == 1:
             theirs = text_operators[candidates[c, 4]]
             first, last = candidates[c, 2], candidates[c, 3]
             after_passage = last - first > 2 * length
             if after_passage or theirs == 0 or theirs == ref_operators[reference]:
                 shares[c] = 1.0
-                numbers[c, :] = 0
                 numbers[c, 0] = last - length if after_passage else first
                 numbers[c, 1] = last
                 numbers[c, 2] = (last - numbers[c, 0] + length + 1) // 2
@@ -725,8 +726,6 @@ def measure(
         high = min(high, low + widest)
         least = least_share[reference] * totals[reference]
         if present(ref_words, weights, start, end, words, low, high, bits) < least:
-            shares[c] = 0.0
-            numbers[c, :] = 0
             continue
         here = ref_words[start:end]
         window = narrowed(words, low, high, windows)
@@ -735,14 +734,12 @@ def measure(
             here, nats, window, least, totals[reference], scores, kept, table, table_at, match
         )
         if weight < least:
-            shares[c] = 0.0
-            numbers[c, :] = 0
             continue
         if in_order:
             weight = trim(match, nats, length)
         renamed_weight, renamed_words = renamed(here, nats, window, match)
         weight += renamed_weight
-        shares[c] = weight / max(totals[reference], np.float32(NAT))
+        share = weight / max(totals[reference], np.float32(NAT))
         first, last, aligned, run, longest, missing = high - low, -1, 0, 0, 0, 0
         for i in range(length):
             if match[i] < 0:
@@ -754,10 +751,9 @@ def measure(
             longest = max(longest, run)
             aligned += 1
             first, last = min(first, match[i]), max(last, match[i])
-        most = 2 * (aligned + renamed_words) / (aligned + length)
-        if shares[c] < HALF and shares[c] + most < 1 + least_share[reference]:
-            shares[c] = 0.0
-            numbers[c, :] = 0
+        # Half a passage, or half a question that is cut off, counts whatever its wording.
+        wording = 2 * (aligned + renamed_words) / (aligned + length)
+        if share < HALF and share + wording < 1 + least_share[reference]:
             continue
         replaced, total, operators = changes(
             here, ref_glue[start:end], window, glue[low:high], match, letters, numerals
@@ -765,6 +761,7 @@ def measure(
         if not in_order:  # what stands between two sentences is another one
             replaced = numbers_lost(here, window, match, first, last, numerals)
             operators = 0
+        shares[c] = share
         numbers[c, 0] = low + first
         numbers[c, 1] = low + last + 1
         numbers[c, 2] = aligned + renamed_words
