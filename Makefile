@@ -1,13 +1,14 @@
 # make demo   builds examples/quickstart.yaml from nothing
-# make test   lints, type-checks and tests
+# make test   lints, type-checks and tests; what lacks a tool is skipped and named in the last line
+# make wheel  builds the wheel, installs it in an empty folder, and builds the demo there
 # make vllm   an environment of its own for vLLM's CPU build, which the tests use where present
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
 
-.PHONY: demo test lint vllm proof clean
+.PHONY: demo test lint wheel vllm proof clean
 
 demo: $(VENV)/.base
 	$(BIN)/python -m dataengine.build examples/quickstart.yaml
@@ -20,8 +21,14 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy dataengine personas decontam train eval
 
+wheel:
+	PYTHON=$(PYTHON) scripts/wheel.sh
+
 $(VENV)/.base: pyproject.toml requirements.lock
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: $(PYTHON) is older than Python 3.11; name another: make PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "error: $(PYTHON) cannot make environments; on Debian: apt-get install python3-venv"; exit 1; }
 	$(INSTALL) -e .
 	touch $@
 

@@ -11,7 +11,7 @@ import typer
 
 from dataengine.command import command, run_command
 from dataengine.document import Document
-from dataengine.errors import UserError
+from dataengine.errors import NothingLeft, UserError
 from dataengine.folder import LAID_OUT, held, linked
 from dataengine.lock import lock, same
 from dataengine.manifest import manifest
@@ -28,7 +28,7 @@ app = command()
 
 @app.command()
 def main(
-    mixture: Annotated[Path, typer.Argument(help="The mixture file.")],
+    mixture: Annotated[Path, typer.Argument(help="The mixture file.", metavar="MIXTURE")],
     out: Annotated[
         Path | None, typer.Option(help="Where to build; builds/<name> by default.")
     ] = None,
@@ -45,7 +45,8 @@ def main(
         bool, typer.Option("--publish", help="Publish the build to the Hub.")
     ] = False,
     allow_unknown_licence: Annotated[
-        bool, typer.Option(help="Publish although a licence is unknown.")
+        bool,
+        typer.Option("--allow-unknown-licence", help="Publish although a licence is unknown."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -89,10 +90,17 @@ def build(
     """Run a plan and lay its results out in `out`; returns the manifest.
 
     Raises:
+        NothingLeft: no row is left; `dropped/` tells where they went.
         UserError: bad input, or a folder that cannot be written.
     """
     with held(out, steps.mixture.name):
-        stages = Run(steps, out, workers, progress).execute()
+        run = Run(steps, out, workers, progress)
+        try:
+            stages = run.execute()
+        except NothingLeft as error:
+            _lay_out_lost(out, run.finished)
+            went = "; ".join(told for f in run.finished if (told := f.account.lost()))
+            raise NothingLeft(f"{error}: {went}; all of them are in {out}/dropped/") from None
         made = manifest(steps, stages)
         _lay_out(out, made, stages, lock(document, steps, stages, out))
     return made
@@ -132,9 +140,7 @@ def _lay_out(out: Path, made: dict[str, Any], finished: list[Finished], pinned: 
     laid = out / ".work" / "tmp-laid-out"
     shutil.rmtree(laid, ignore_errors=True)
     shutil.copytree(finished[-1].folder / "data", laid / "data", copy_function=linked)
-    (laid / "dropped").mkdir()
-    for number, done in enumerate(finished):
-        _write_lost(done, laid / "dropped", f"{number:02d}-{done.account.label.replace(' ', '-')}")
+    _write_all_lost(finished, laid / "dropped")
     (laid / "mixture.lock.yaml").write_text(pinned, encoding="utf-8")
     (laid / "README.md").write_text(card(made), encoding="utf-8")
     (out / "manifest.json").unlink(missing_ok=True)
@@ -149,6 +155,22 @@ def _lay_out(out: Path, made: dict[str, Any], finished: list[Finished], pinned: 
         shutil.rmtree(leftover)
 
 
+def _lay_out_lost(out: Path, finished: list[Finished]) -> None:
+    """Put the dropped rows of a build that has no other where people look for them; what an earlier
+    build of this folder left goes, since the folder speaks of one build (its stages are kept)."""
+    laid = out / ".work" / "tmp-laid-out"
+    shutil.rmtree(laid, ignore_errors=True)
+    laid.mkdir()
+    _write_all_lost(finished, laid / "dropped")
+    (out / "manifest.json").unlink(missing_ok=True)
+    for name in LAID_OUT:
+        if (out / name).exists():
+            (out / name).rename(out / ".work" / f"tmp-old-{name}")
+    (laid / "dropped").rename(out / "dropped")
+    for leftover in (out / ".work").glob("tmp-*"):
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+
+
 def _laid_out(out: Path, made: dict[str, Any], text: str) -> bool:
     """Whether these results lie where people look for them, whole."""
     manifest = out / "manifest.json"
@@ -159,6 +181,13 @@ def _laid_out(out: Path, made: dict[str, Any], text: str) -> bool:
         (out / f["path"]).is_file() and (out / f["path"]).stat().st_size == f["bytes"]
         for f in files
     )
+
+
+def _write_all_lost(finished: list[Finished], folder: Path) -> None:
+    """The dropped and failed rows of every stage, and its evidence."""
+    folder.mkdir()
+    for number, done in enumerate(finished):
+        _write_lost(done, folder, f"{number:02d}-{done.account.label.replace(' ', '-')}")
 
 
 def _write_lost(done: Finished, folder: Path, name: str) -> None:

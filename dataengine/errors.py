@@ -6,3 +6,7 @@ class UserError(Exception):
 
     A command prints the message alone, without a traceback, and exits with code 2.
     """
+
+
+class NothingLeft(UserError):
+    """No row is left to write: what every stage dropped is still laid out and told."""

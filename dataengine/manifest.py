@@ -5,10 +5,11 @@ It is Hub-safe (no absolute paths, no secrets, no times) and the same for the sa
 
 import subprocess
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from dataengine import __version__
 from dataengine.plan import Plan
 from dataengine.run import Finished
 from dataengine.stages.stage import Reader
@@ -32,7 +33,7 @@ def manifest(plan: Plan, finished: list[Finished]) -> dict[str, Any]:
         "kind": mixture.kind,
         "seed": mixture.seed,
         "fingerprint": accounts[-1].fingerprint,
-        "engine": {"version": engine_version(), "git": git_commit()},
+        "engine": {"version": __version__, "git": git_commit()},
         "libraries": {name: version(name) for name in LIBRARIES},
         "sources": _sources(plan, finished, written["composition"]),
         "stages": [_stage(account) for account in accounts],
@@ -82,11 +83,3 @@ def git_commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return asked.stdout.strip()
-
-
-def engine_version() -> str:
-    """The engine's version, as far as it is installed."""
-    try:
-        return version("dataengine")
-    except PackageNotFoundError:
-        return "unknown"

@@ -34,10 +34,18 @@ class Progress:
     def done(self, account: Any) -> None:
         """A stage has finished."""
         self.console.print(f"  {_line(account)}  {account.seconds:.1f} s")
+        self._warn(account)
 
     def reused(self, account: Any) -> None:
         """A stage had finished in an earlier run."""
         self.console.print(f"  {_line(account)}  [dim]as before[/dim]")
+        self._warn(account)
+
+    def _warn(self, account: Any) -> None:
+        """Say why where a stage gave nothing, or failed on more rows than it kept."""
+        excluded = account.reasons.get("where", 0)
+        if account.failed - excluded > account.kept or (account.failed and not account.kept):
+            self.note(account.lost(most=1))
 
     def note(self, text: str) -> None:
         """Something that a person should know."""

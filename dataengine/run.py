@@ -14,9 +14,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import orjson
 import polars as pl
 from pydantic import BaseModel
 
+from dataengine.errors import UserError
 from dataengine.plan import Plan, Step
 from dataengine.progress import Progress
 from dataengine.stages.stage import Context, Outcome, Reader, Stage, Survey, Writer
@@ -37,9 +39,18 @@ class Account(BaseModel):
     dropped: int = 0
     failed: int = 0
     reasons: dict[str, int] = {}
+    examples: dict[str, str] = {}
+    """For each reason the place and the detail of the first row that went for it."""
     figures: dict[str, Any] = {}
     seconds: float = 0.0
     """Wall-clock of the stage when it ran; for people, never part of a manifest."""
+
+    def lost(self, most: int = 3) -> str:
+        """Why rows went, the commonest reasons first, each with its first row; else empty."""
+        ranked = sorted(self.reasons.items(), key=lambda pair: (-pair[1], pair[0]))
+        told = [f"{why} {count:,} ({self.examples.get(why, '')})" for why, count in ranked[:most]]
+        more = [f"and {len(ranked) - most} more"] if len(ranked) > most else []
+        return f"{self.label}: {', '.join(told + more)}" if told else ""
 
     def check(self) -> None:
         """The law of conservation: rows in (and made) = kept + dropped + failed."""
@@ -148,7 +159,7 @@ class Run:
         """The outcomes of the parts, in the order of the parts whatever thread was first."""
 
         def one(part: Path) -> Outcome:
-            return stage.apply(pl.read_parquet(part), survey)
+            return _applied_to(pl.read_parquet(part), stage, survey)
 
         with ThreadPoolExecutor(self.workers) as pool:
             yield from _in_order(pool, one, table.parts, ahead=self.workers + 1)
@@ -164,8 +175,19 @@ class Run:
                 setattr(account, name, getattr(account, name) + rows.height)
                 if name != "kept":
                     reasons.update(dict(rows["reason"].value_counts().iter_rows()))
+                    _exemplify(account.examples, rows)
             self.progress.advanced(account.kept + account.dropped + account.failed)
         account.reasons = dict(sorted(reasons.items()))
+
+
+def _exemplify(examples: dict[str, str], rows: pl.DataFrame) -> None:
+    """Note the first row of each reason that has no example yet."""
+    first = rows.unique("reason", keep="first", maintain_order=True)
+    for row in first.filter(~pl.col("reason").is_in([*examples])).iter_rows(named=True):
+        detail = orjson.loads(row["evidence"]).get("detail") if row["evidence"] else None
+        number = row["row"] if "row" in row else row["provenance"]["row"]
+        place = f"{row['source']}, row {number}"
+        examples[row["reason"]] = f"{place}: {detail}" if detail else place
 
 
 def _counted(outcomes: Iterable[Outcome], account: Account) -> Iterator[Outcome]:
@@ -174,6 +196,23 @@ def _counted(outcomes: Iterable[Outcome], account: Account) -> Iterator[Outcome]
         made = sum(rows.height for _, rows in outcome.tables())
         account.rows_in += made if outcome.taken is None else outcome.taken
         yield outcome
+
+
+def _applied_to(rows: pl.DataFrame, stage: Stage, survey: Survey) -> Outcome:
+    """The outcome of some rows. Where the stage raises, halves are tried, so that the rows that it
+    cannot decide on fail alone; what no row is the cause of (disk, memory, bad input) is raised."""
+    try:
+        return stage.apply(rows, survey)
+    except (UserError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        if not rows.height:
+            raise
+        if rows.height == 1:
+            return Outcome.undecided(rows, stage.name, error)
+    half = rows.height // 2
+    parts = (rows[:half], rows[half:])
+    return Outcome.joined([_applied_to(part, stage, survey) for part in parts])
 
 
 def _in_order(

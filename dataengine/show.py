@@ -82,7 +82,9 @@ def _funnel(manifest: dict[str, Any]) -> Grid:
     return grid
 
 
-def _protected(report: dict[str, Any]) -> Grid:
+def _protected(report: dict[str, Any]) -> Grid | str:
+    if not any(line["items_hit"] for line in report["table"]):
+        return f"\nno eval item was found in the rows ({len(report['suites'])} suites)\n"
     grid = _grid(
         "eval items found in the rows", "suite", "source", ">items", ">share", ">rows dropped"
     )

@@ -1,41 +1,62 @@
-"""`python -m dataengine.validate mixture.yaml`: check a mixture without doing anything."""
+"""`python -m dataengine.validate mixture.yaml`: check a mixture without building it."""
 
 import json
+import tempfile
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import orjson
+import polars as pl
 import typer
 
 from dataengine import tokens
 from dataengine.command import command, run_command
+from dataengine.errors import UserError
 from dataengine.mixture import Mixture, load
 from dataengine.plan import plan
 from dataengine.preferences.source import PreferenceSource
+from dataengine.sources.ingest import RecordReader
 from dataengine.sources.where import Where
-from dataengine.stages.stage import Reader
+from dataengine.stages.stage import Context, Reader
+
+FIRST = 1_000
+"""Records of each source that are read, unless all of them are asked for."""
 
 app = command()
 
 
 @app.command()
 def main(
-    mixture: Annotated[Path, typer.Argument(help="The mixture file.")],
+    mixture: Annotated[Path, typer.Argument(help="The mixture file.", metavar="MIXTURE")],
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help=f"Read every record, not the first {FIRST:,} of a source."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema for editors.")
     ] = False,
 ) -> None:
-    """Say whether MIXTURE can be built: keys, files, conditions, tokenizer, suites."""
+    """Say whether MIXTURE can be built: keys, files, conditions, tokenizer, suites, and what the
+    first records of each source become."""
     if schema:
         print(json.dumps(Mixture.model_json_schema(), indent=1))
         return
     checked = load(mixture)
     check(checked)
-    steps = plan(checked)
+    limit = None if deep else FIRST
+    looks = [look(reader, checked.seed) for reader in _record_readers(checked, limit)]
+    barren = [one for one in looks if one["records"] and not one["rows"]]
+    if barren:
+        raise UserError(f"no record that was read becomes a row: {_line(barren[0]).strip()}")
+    stages = len(plan(checked).steps)
     if as_json:
-        print(json.dumps({"valid": True, "name": checked.name, "stages": len(steps.steps)}))
+        told = {"valid": True, "name": checked.name, "stages": stages, "sources": looks}
+        print(json.dumps(told, ensure_ascii=False))
     else:
-        print(f"{mixture}: fine; {len(checked.sources)} sources, {len(steps.steps)} stages")
+        sources = f"{len(checked.sources)} source{'s' if len(checked.sources) > 1 else ''}"
+        print(f"{mixture}: fine; {sources}, {stages} stages", *map(_line, looks), sep="\n")
 
 
 def check(mixture: Mixture) -> None:
@@ -56,6 +77,43 @@ def check(mixture: Mixture) -> None:
         tokens.check(mixture.tokenizer)
     if mixture.decontaminate and mixture.decontaminate.settled():
         mixture.decontaminate.needs()
+
+
+def look(reader: RecordReader, seed: int) -> dict[str, Any]:
+    """What the records of one source become: how many rows, and why not the others."""
+    rows = records = 0
+    reasons: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        context = Context(reader.kind, seed, 1, Path(folder), Path(folder))
+        for outcome in reader.read(context):
+            rows += outcome.kept.height
+            records += outcome.taken or 0
+            failures = outcome.failed if outcome.failed is not None else pl.DataFrame()
+            for failed in failures.iter_rows(named=True):
+                reasons[failed["reason"]] += 1
+                detail = orjson.loads(failed["evidence"])["detail"]
+                first.setdefault(failed["reason"], f"row {failed['row']}: {detail}")
+    why = [
+        {"reason": reason, "count": count, "first": first[reason]}
+        for reason, count in reasons.most_common()
+    ]
+    found = {"source": reader.source.name, "records": records, "rows": rows, "reasons": why}
+    return found | {"whole": reader.limit is None or records < reader.limit}
+
+
+def _record_readers(mixture: Mixture, limit: int | None) -> list[RecordReader]:
+    """The readers of sources of records, where reading asks nobody."""
+    readers = [step.stage for step in plan(mixture, limit)]
+    return [r for r in readers if isinstance(r, RecordReader) and r.settled()]
+
+
+def _line(found: dict[str, Any]) -> str:
+    of = "" if found["whole"] else "first "
+    why = [f"{one['reason']} {one['count']:,} ({one['first']})" for one in found["reasons"]]
+    lost = f"; refused: {', '.join(why)}" if why else ""
+    read = f"{found['rows']:,} rows of its {of}{found['records']:,} records"
+    return f"  {found['source']}: {read}{lost}"
 
 
 if __name__ == "__main__":

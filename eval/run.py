@@ -17,7 +17,7 @@ from eval.coverage import coverage
 from eval.measure import Means, run
 from eval.suites import Suite, SuiteError, Tier, load
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command()

@@ -1,9 +1,12 @@
-"""What every test may use: the public data beside the checkout, where it is present."""
+"""What every test may use, and what becomes of tests whose tool is not on this machine."""
 
 import importlib.util
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,40 @@ import pytest
 
 # Read when `datasets` is imported: tests leave nothing in a person's cache, and find nothing there.
 os.environ["HF_DATASETS_CACHE"] = tempfile.mkdtemp(prefix="datasets-cache-")
+
+
+def _bubblewrap() -> str | None:
+    """Why programs cannot be run in bubblewrap here, or None where they can."""
+    if not shutil.which("bwrap"):
+        return "needs bubblewrap (Debian package bubblewrap)"
+    try_it = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"]
+    if subprocess.run(try_it, capture_output=True, check=False).returncode:
+        return "needs leave to make namespaces, which bubblewrap has not got here"
+    return None
+
+
+TOOLS = {"bwrap": _bubblewrap}
+"""Markers of tests that need a tool which pip does not bring, and what tells that it is missing."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for marker, missing in TOOLS.items():
+        marked = [item for item in items if item.get_closest_marker(marker)]
+        reason = missing() if marked else None
+        for item in marked if reason else []:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """The last line names what was not tested, and what is missing for it."""
+    yield
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    if reasons:
+        told = "; ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+        reporter.write_line(f"{sum(reasons.values())} tests skipped: {told}")
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import os
 from importlib.util import find_spec
 
 if find_spec("trl") is None:
-    raise SystemExit("train needs TRL and torch: pip install 'dataengine[train]'")
+    raise SystemExit("train needs TRL and torch: pip install -e '.[train]' in a checkout")
 
 # TRL reports each trainer that is made to the Hub. It must be told before it is imported.
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, NamedTuple
 
-import orjson
 import polars as pl
 from pydantic import Field
 
@@ -14,15 +13,20 @@ from dataengine.sources import shapes
 from dataengine.sources.constraints import constrained
 from dataengine.sources.source import RecordSource
 from dataengine.sources.where import Where
-from dataengine.stages.stage import FAILED, Context, Outcome, Reader, evidence
+from dataengine.stages.stage import (
+    FAILED,
+    KEPT_OF_A_BAD_RECORD,
+    Context,
+    Outcome,
+    Reader,
+    evidence,
+    recognisable,
+)
 
 PART_ROWS = 8_192
 PART_BYTES = 32 << 20
 """A part ends at whichever comes first, so that no part outgrows memory. Both are part of the
 bytes of a build: they depend on the input alone, never on the number of workers."""
-
-KEPT_OF_A_BAD_RECORD = 2_000
-"""Characters of a quarantined record that are kept to recognise it by."""
 
 SAID = ("skill", "language", "licence")
 """What a record says of itself beside its content, where `columns` names the column."""
@@ -169,7 +173,7 @@ class Ingest:
         short, _, detail = reason.partition(": ")
         raw = record.raw
         if not raw and record.value is not None:
-            raw = _recognisable(record.value)
+            raw = recognisable(record.value)
         return {
             "source": self.source.name,
             "row": record.row,
@@ -218,13 +222,6 @@ def _mistyped(known: dict[str, Any]) -> str | None:
         if wrong:
             return f"{wrong}: {column}"
     return None
-
-
-def _recognisable(value: dict[str, Any]) -> str:
-    try:
-        return orjson.dumps(value, default=str)[: 4 * KEPT_OF_A_BAD_RECORD].decode(errors="ignore")
-    except orjson.JSONEncodeError:
-        return repr(value)[:KEPT_OF_A_BAD_RECORD].encode(errors="replace").decode()
 
 
 def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:

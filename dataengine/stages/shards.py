@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataengine import tokens
-from dataengine.errors import UserError
+from dataengine.errors import NothingLeft
 from dataengine.row import CONTENT, MEASURED, MESSAGES, Kind, draw
 from dataengine.stages.stage import Context, Writer
 from dataengine.table import Table
@@ -34,7 +34,7 @@ class Shards(Writer):
 
     def write(self, table: Table, context: Context) -> dict[str, Any]:
         if not table.rows:
-            raise UserError("no row is left to write; the lines above say where they went")
+            raise NothingLeft("no row is left to write")
         order = _order(table, context.kind, context.seed)
         tools = _uses_tools(table, context.kind)
         (context.folder / "data").mkdir()

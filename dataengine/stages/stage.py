@@ -4,7 +4,7 @@ Adding a stage is one file with one subclass. Ids, lineage, counting, caching, w
 progress and the threads are `run.py`'s business, never a stage's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -40,6 +40,34 @@ class Outcome(NamedTuple):
         """No row goes."""
         nothing = pl.lit(None, dtype=pl.String)
         return cls(rows, rows.clear().with_columns(reason=nothing, evidence=nothing))
+
+    @classmethod
+    def undecided(cls, rows: pl.DataFrame, stage: str, error: Exception) -> "Outcome":
+        """Rows that a stage could not decide on, since it raised: they fail under its name."""
+        reason = f"{type(error).__name__} in {stage}"
+        failed = [
+            {
+                "source": row["source"],
+                "row": row["provenance"]["row"],
+                "reason": reason,
+                "evidence": evidence(id=row["id"], stage=stage, detail=str(error)[:500]),
+                "record": recognisable(row),
+            }
+            for row in rows.iter_rows(named=True)
+        ]
+        none = rows.clear()
+        return cls(none, none, pl.DataFrame(failed, schema=FAILED))
+
+    @classmethod
+    def joined(cls, outcomes: "Sequence[Outcome]") -> "Outcome":
+        """The outcomes of consecutive parts as that of one."""
+        failed = [o.failed for o in outcomes if o.failed is not None]
+        dropped = [o.dropped for o in outcomes if o.dropped.height]
+        return cls(
+            pl.concat([o.kept for o in outcomes]),
+            pl.concat(dropped) if dropped else outcomes[0].dropped,
+            pl.concat(failed) if failed else None,
+        )
 
     @classmethod
     def by_reason(cls, rows: pl.DataFrame, reason: pl.Series, evidence: pl.Series) -> "Outcome":
@@ -153,3 +181,16 @@ class Writer(Stage):
 def evidence(**facts: Any) -> str:
     """Evidence as one line of JSON."""
     return orjson.dumps(facts).decode()
+
+
+KEPT_OF_A_BAD_RECORD = 2_000
+"""Characters of a quarantined record that are kept to recognise it by."""
+
+
+def recognisable(value: dict[str, Any]) -> str:
+    """The beginning of a record, as JSON where it can be."""
+    try:
+        text = orjson.dumps(value, default=str)[: 4 * KEPT_OF_A_BAD_RECORD].decode(errors="ignore")
+    except orjson.JSONEncodeError:
+        text = repr(value)[:KEPT_OF_A_BAD_RECORD].encode(errors="replace").decode()
+    return text[:KEPT_OF_A_BAD_RECORD]

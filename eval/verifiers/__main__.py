@@ -10,7 +10,7 @@ import typer
 from eval.verifiers import names, require
 from eval.verifiers.selftest import Report, read, selftest
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 
 
 @app.command("list")

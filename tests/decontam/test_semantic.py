@@ -258,7 +258,7 @@ def test_the_extra_missing_is_one_line(tmp_path: Path, monkeypatch, capsys) -> N
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2
-    assert "pip install 'dataengine[semantic]'" in capsys.readouterr().err
+    assert "pip install -e '.[semantic]'" in capsys.readouterr().err
 
 
 def test_the_published_rule_has_no_second_tier(tmp_path: Path) -> None:

@@ -91,7 +91,11 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "settings", "kind", "more"), ROWS, ids=[row[0] for row in ROWS])
+IN_A_SANDBOX = {"code_python": [pytest.mark.bwrap]}
+CASES = [pytest.param(*row, id=row[0], marks=IN_A_SANDBOX.get(row[0], [])) for row in ROWS]
+
+
+@pytest.mark.parametrize(("name", "settings", "kind", "more"), CASES)
 def test_a_recipe_becomes_rows(name, settings, kind, more, teacher, build, tmp_path):
     (tmp_path / "documents.jsonl").write_text(json.dumps({"id": "d1", "text": STORY}) + "\n")
     samples = 3 if name.startswith("math") or name == "multilingual" else 1

@@ -126,5 +126,5 @@ def test_the_extra_missing_is_said_before_anything_is_read(mixture, monkeypatch)
     file = mixture(True)
     monkeypatch.undo()
     monkeypatch.setattr("decontam.embedding.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"pip install 'dataengine\[semantic\]'"):
+    with pytest.raises(UserError, match=r"pip install -e '\.\[semantic\]'"):
         _ = plan(load(file)).fingerprints

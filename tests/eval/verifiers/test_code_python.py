@@ -9,18 +9,7 @@ from eval.verifiers import sandbox, verify, verify_batch
 from eval.verifiers.code_python import extract
 from eval.verifiers.sandbox import DEFAULT, Limits
 
-
-def _bwrap_works() -> bool:
-    bwrap = shutil.which("bwrap")
-    if bwrap is None:
-        return False
-    command = [bwrap, "--unshare-all", "--ro-bind", "/", "/", "true"]
-    return subprocess.run(command, capture_output=True).returncode == 0
-
-
-needs_bwrap = pytest.mark.skipif(
-    not _bwrap_works(), reason="needs bubblewrap (bwrap), and leave to make namespaces"
-)
+needs_bwrap = pytest.mark.bwrap
 SQUARE = json.dumps({"tests": ["assert f(2) == 4", "assert f(3) == 9"], "entry_point": "f"})
 RIGHT = "def f(x): return x * x"
 

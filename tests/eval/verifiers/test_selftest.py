@@ -104,14 +104,10 @@ def test_published_suites_pass_whole(shared: Path, suite: str, name: str, items:
 
 
 @pytest.mark.parametrize(
-    ("suite", "name", "step"), [("math", "math", 40), ("humaneval", "code_python", 8)]
+    ("suite", "name", "step"),
+    [("math", "math", 40), pytest.param("humaneval", "code_python", 8, marks=pytest.mark.bwrap)],
 )
 def test_a_part_of_the_slower_suites_passes(shared: Path, suite: str, name: str, step: int) -> None:
-    if name == "code_python":
-        import shutil
-
-        if shutil.which("bwrap") is None:
-            pytest.skip("needs bubblewrap (bwrap)")
     path = shared / "data/evals" / f"{suite}.jsonl"
     report = selftest(read(path)[::step], name)
     assert report.sound, report.findings[:5]
