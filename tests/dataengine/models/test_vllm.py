@@ -212,7 +212,10 @@ def test_a_server_that_cannot_start_says_so_with_the_end_of_its_log(tmp_path, mo
     anyio.run(main)
 
 
-FAKE = """#!{python}
+# A shebang takes no path with a blank: the shell starts Python, which reads the same lines as a text.
+FAKE = """#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
 import http.server, os, sys, time
 port = int(sys.argv[sys.argv.index("--port") + 1])
 class Answer(http.server.BaseHTTPRequestHandler):
