@@ -38,6 +38,7 @@ def manifest(plan: Plan, finished: list[Finished]) -> dict[str, Any]:
         "sources": _sources(plan, finished, written["composition"]),
         "stages": [_stage(account) for account in accounts],
         "splits": written["splits"],
+        "splits_without_rows": [name for name in mixture.splits if name not in written["splits"]],
         "composition": written["composition"],
         "decontamination": found["decontaminate"].figures if "decontaminate" in found else None,
         "tokens": written["tokens"],

@@ -171,6 +171,8 @@ class Mixture(Config):
         for name in value:
             if not re.fullmatch(r"\w+(\.\w+)*", name):
                 raise ValueError(f"{name!r} names no split: letters, digits, _ and . between them")
+            if name == "all":
+                raise ValueError("'all' names no split: `datasets` means every split by it")
         if any(share <= 0 for share in value.values()):
             raise ValueError("a share must be above 0")
         if not math.isclose(sum(value.values()), 1.0, abs_tol=1e-6):

@@ -11,9 +11,18 @@ Kind = Literal["sft", "preference", "rlvr"]
 Message = dict[str, Any]
 
 MESSAGE = pl.Struct(
-    {"role": pl.String, "content": pl.String, "tool_calls": pl.String, "name": pl.String}
+    {
+        "role": pl.String,
+        "content": pl.String,
+        "reasoning_content": pl.String,
+        "tool_calls": pl.String,
+        "tool_call_id": pl.String,
+        "name": pl.String,
+        "weight": pl.Float64,
+    }
 )
-"""One turn. `tool_calls` is JSON text (a list of calls) or null; `name` names a tool's turn."""
+"""One turn as it is stored: `tool_calls` is JSON text of a list of calls, whose arguments are
+objects; what a turn does not have is null."""
 
 MESSAGES = pl.List(MESSAGE)
 
@@ -21,7 +30,9 @@ PROVENANCE = pl.Struct(
     {
         "dataset": pl.String,
         "revision": pl.String,
+        "file": pl.String,
         "row": pl.Int64,
+        "source_id": pl.String,
         "persona": pl.String,
         "recipe": pl.String,
         "model": pl.String,
@@ -30,10 +41,19 @@ PROVENANCE = pl.Struct(
     }
 )
 
+FOR_THE_TEMPLATE = {"tools": pl.String(), "chat_template_kwargs": pl.String()}
+"""What a chat template is given beside the turns, as JSON text: tool schemas, and arguments."""
+
 CONTENT: dict[Kind, dict[str, pl.DataType]] = {
-    "sft": {"messages": MESSAGES, "tools": pl.String()},
-    "preference": {"prompt": MESSAGES, "chosen": MESSAGES, "rejected": MESSAGES},
-    "rlvr": {"prompt": MESSAGES, "ground_truth": pl.String(), "verifier": pl.String()},
+    "sft": {"messages": MESSAGES, **FOR_THE_TEMPLATE},
+    "preference": {
+        **{"prompt": MESSAGES, "chosen": MESSAGES, "rejected": MESSAGES},
+        **FOR_THE_TEMPLATE,
+    },
+    "rlvr": {
+        **{"prompt": MESSAGES, "ground_truth": pl.String(), "verifier": pl.String()},
+        **FOR_THE_TEMPLATE,
+    },
 }
 """The columns that say what a row *is*: its id is a hash of exactly these."""
 
@@ -64,6 +84,7 @@ def schema(kind: Kind) -> dict[str, pl.DataType]:
         "skill": pl.String(),
         "language": pl.String(),
         "licence": pl.String(),
+        "own": pl.String(),
         "provenance": PROVENANCE,
     }
 
@@ -82,10 +103,18 @@ def row_id(source: str, content: Mapping[str, Any], occurrence: int = 0) -> str:
     """blake2b-128 of a row's canonical content and its source, as 32 hex digits.
 
     The n-th identical row of one source (`occurrence` = n, from 0) gets an id of its own,
-    so that ids are unique and a source read twice gives the same ones.
+    so that ids are unique and a source read twice gives the same ones. What a row or a turn does
+    not have is no part of it.
     """
-    canonical = orjson.dumps([source, content, occurrence], option=orjson.OPT_SORT_KEYS)
+    said = {name: _said(value) for name, value in content.items() if value is not None}
+    canonical = orjson.dumps([source, said, occurrence], option=orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(canonical, digest_size=16).hexdigest()
+
+
+def _said(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return [{k: v for k, v in turn.items() if v is not None} for turn in value]
 
 
 def draw(seed: int, purpose: str, ids: pl.Series) -> pl.Series:
@@ -104,12 +133,16 @@ def draw(seed: int, purpose: str, ids: pl.Series) -> pl.Series:
 
 
 def message(role: str, content: str, **more: Any) -> Message:
-    """One turn in the engine's own shape."""
+    """One turn in the form that it is stored in; `tool_calls` are given as objects or as text."""
+    calls = more.get("tool_calls")
     return {
         "role": role,
         "content": content,
-        "tool_calls": more.get("tool_calls"),
+        "reasoning_content": more.get("reasoning_content"),
+        "tool_calls": calls if isinstance(calls, str | None) else orjson.dumps(calls).decode(),
+        "tool_call_id": more.get("tool_call_id"),
         "name": more.get("name"),
+        "weight": more.get("weight"),
     }
 
 
@@ -185,7 +218,8 @@ def _content_violation(turn: Message) -> str | None:
         return "content is not text"
     if not content.strip() and not turn.get("tool_calls"):
         return "empty turn"
-    return text_violation(content)
+    texts = (value for value in turn.values() if isinstance(value, str))
+    return next((wrong for text in texts if (wrong := text_violation(text))), None)
 
 
 def text_violation(text: str) -> str | None:

@@ -135,7 +135,7 @@ class Run:
         match stage:
             case Reader():
                 self._collect(_counted(stage.read(context), account), account, building)
-                account.figures = stage.figures()
+                account.figures = stage.figures() | context.figures
             case Writer():
                 account.figures = stage.write(table, context)
                 account.kept = table.rows

@@ -1,6 +1,7 @@
 """Plans and builds as a person reads them."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from dataengine.plan import Plan
 from dataengine.publish.hub import Published
 from dataengine.run import Account
 from dataengine.stages.stage import Reader
+
+KEYS_SHOWN = 6
+"""Keys of a source that are named on the terminal; the manifest names all."""
 
 
 def show_plan(plan: Plan, out: Path, as_json: bool) -> None:
@@ -56,6 +60,10 @@ def show_build(manifest: dict[str, Any], out: Path, published: Published | None)
     console.print(_funnel(manifest))
     if manifest["decontamination"]:
         console.print(_protected(manifest["decontamination"]))
+    for line in keys(manifest["sources"]):
+        console.print(line)
+    for name in manifest.get("splits_without_rows", []):
+        console.print(f"no row was drawn for the split {name}: it is not there")
     rows = ", ".join(f"{n} {s['rows']:,}" for n, s in manifest["splits"].items())
     console.print(f"[bold]{manifest['name']}[/bold]: {rows} rows in {out}")
     console.print(f"dropped rows with their reasons and evidence: {out}/dropped/")
@@ -80,6 +88,23 @@ def _funnel(manifest: dict[str, Any]) -> Grid:
             why + more,
         )
     return grid
+
+
+def keys(sources: list[dict[str, Any]]) -> Iterator[str]:
+    """What became of the keys of the sources' records: not carried, or read as another."""
+    for source in sources:
+        lost, renamed = source.get("not_carried", {}), source.get("read_as", {})
+        if lost:
+            told = [f"`{key}` in {rows:,} rows" for key, rows in [*lost.items()][:KEYS_SHOWN]]
+            more = f" and {len(lost) - KEYS_SHOWN} more keys" if len(lost) > KEYS_SHOWN else ""
+            yield f"not carried from {source['name']}: {', '.join(told)}{more}"
+        if renamed:
+            named = {key: key.rpartition("[].") for key in renamed}
+            told = [
+                f"`{name}`{f' of `{under}[]`' if under else ''} as `{renamed[key]}`"
+                for key, (under, _, name) in named.items()
+            ]
+            yield f"read from {source['name']}: {', '.join(told)}"
 
 
 def _protected(report: dict[str, Any]) -> Grid | str:

@@ -1,10 +1,11 @@
 """The texts of rows, and the identity of a prompt."""
 
 import hashlib
+from collections.abc import Sequence
 
 import polars as pl
 
-from dataengine.row import Kind, conversation
+from dataengine.row import Kind, Message, conversation
 
 
 def prompt_texts(rows: pl.DataFrame, kind: Kind) -> pl.Series:
@@ -40,6 +41,16 @@ def whole_texts(rows: pl.DataFrame, kind: Kind) -> pl.Series:
     return rows.select(pl.concat_str(turns, separator="\n").alias("text")).to_series()
 
 
+SAID = ("reasoning_content", "content", "tool_calls")
+"""The fields of a turn that a model could be trained on."""
+
+
 def said(turns: pl.Expr) -> pl.Expr:
-    """What a column of messages says: its turns, joined by newlines."""
-    return turns.list.eval(pl.element().struct.field("content")).list.join("\n")
+    """What a column of messages says: reasoning, content and calls of its turns, one a line."""
+    fields = [pl.element().struct.field(name) for name in SAID]
+    return turns.list.eval(pl.concat_str(fields, separator="\n", ignore_nulls=True)).list.join("\n")
+
+
+def spoken(turns: Sequence[Message]) -> str:
+    """The same of one list of messages."""
+    return "\n".join(turn[name] for turn in turns for name in SAID if turn[name] is not None)

@@ -16,6 +16,7 @@ from dataengine.errors import UserError
 from dataengine.mixture import Mixture, load
 from dataengine.plan import plan
 from dataengine.preferences.source import PreferenceSource
+from dataengine.show import keys
 from dataengine.sources.ingest import RecordReader
 from dataengine.sources.where import Where
 from dataengine.stages.stage import Context, Reader
@@ -98,8 +99,8 @@ def look(reader: RecordReader, seed: int) -> dict[str, Any]:
         {"reason": reason, "count": count, "first": first[reason]}
         for reason, count in reasons.most_common()
     ]
-    found = {"source": reader.source.name, "records": records, "rows": rows, "reasons": why}
-    return found | {"whole": reader.limit is None or records < reader.limit}
+    found = {"name": reader.source.name, "records": records, "rows": rows, "reasons": why}
+    return found | context.figures | {"whole": reader.limit is None or records < reader.limit}
 
 
 def _record_readers(mixture: Mixture, limit: int | None) -> list[RecordReader]:
@@ -113,7 +114,7 @@ def _line(found: dict[str, Any]) -> str:
     why = [f"{one['reason']} {one['count']:,} ({one['first']})" for one in found["reasons"]]
     lost = f"; refused: {', '.join(why)}" if why else ""
     read = f"{found['rows']:,} rows of its {of}{found['records']:,} records"
-    return f"  {found['source']}: {read}{lost}"
+    return "\n".join([f"  {found['name']}: {read}{lost}", *(f"  {line}" for line in keys([found]))])
 
 
 if __name__ == "__main__":

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from dataengine.errors import UserError
+from dataengine.rows import formats
 from decontam import show as pages
 from decontam.check import check as run_check
 from decontam.clean import clean as run_clean
 from decontam.findings import Findings
-from decontam.rows import InputError
 
 app = typer.Typer(
     add_completion=False,
@@ -36,7 +37,10 @@ class FailOn(StrEnum):
 
 
 Rows = Annotated[
-    list[str], typer.Option(help="JSONL (.gz, .zst) or Parquet files of rows; a glob; repeatable")
+    list[str],
+    typer.Option(
+        help=f"files of rows ({' '.join(formats.FORMATS)}; .gz, .zst); a glob; repeatable"
+    ),
 ]
 Suites = Annotated[
     list[str],
@@ -53,7 +57,7 @@ def files(patterns: list[str]) -> list[Path]:
     for pattern in patterns:
         matched = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (absolute patterns)
         if not matched:
-            raise InputError(f"--rows {pattern}: no such file")
+            raise UserError(f"--rows {pattern}: no such file")
         found += [Path(match) for match in matched]
     return found
 
@@ -64,10 +68,19 @@ def read_policies(path: Path | None) -> dict[str, Any]:
     try:
         policies = yaml.safe_load(path.read_text())
     except (OSError, yaml.YAMLError) as error:
-        raise InputError(f"--policy {path}: {error}") from error
+        raise UserError(f"--policy {path}: {error}") from error
     if not isinstance(policies, dict):
-        raise InputError(f"--policy {path}: wants suite names, each with its policy")
+        raise UserError(f"--policy {path}: wants suite names, each with its policy")
     return policies
+
+
+def read_columns(named: list[str]) -> dict[str, str]:
+    """The keys that --columns names, each with its role."""
+    pairs = [name.partition("=") for name in named]
+    for key, _, role in pairs:
+        if not key or not role:
+            raise UserError("--columns: wants KEY=ROLE, for example problem=prompt")
+    return {key: role for key, _, role in pairs}
 
 
 def load_suites(what: list[str], evals: Path | None) -> list[Any]:
@@ -79,7 +92,7 @@ def load_suites(what: list[str], evals: Path | None) -> list[Any]:
             typer.echo(f"not protected: {suite.name} ({suite.missing})", err=True)
     present = [suite for suite in found if not suite.missing]
     if not present:
-        raise InputError(f"--suites {' '.join(what)}: none of them has items here")
+        raise UserError(f"--suites {' '.join(what)}: none of them has items here")
     return present
 
 
@@ -98,6 +111,15 @@ def check(
     paraphrases: Annotated[
         bool, typer.Option("--paraphrases", help="look for paraphrases too; needs .[semantic]")
     ] = False,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="KEY=ROLE: this key is text, of this role; repeatable", metavar="KEY=ROLE"
+        ),
+    ] = None,
+    allow_textless: Annotated[
+        bool, typer.Option("--allow-textless", help="count rows without text instead of refusing")
+    ] = False,
     fail_on: Annotated[
         list[FailOn] | None, typer.Option(help="exit 1 where there is any; repeatable")
     ] = None,
@@ -112,6 +134,8 @@ def check(
         cache=cache,
         threads=threads,
         paraphrases=paraphrases,
+        columns=read_columns(columns or []),
+        allow_textless=allow_textless,
     )
     found.write(out)
     typer.echo(pages.summary(found.report))
@@ -186,13 +210,13 @@ def read(folder: Path) -> Findings:
     try:
         return Findings.read(folder)
     except (OSError, json.JSONDecodeError) as error:
-        raise InputError(f"{folder}: not a folder that `check` wrote ({error})") from error
+        raise UserError(f"{folder}: not a folder that `check` wrote ({error})") from error
 
 
 def main() -> None:
     try:
         app()
-    except ValueError as error:  # InputError, SuiteProblem, SuiteError: messages for people
+    except (UserError, ValueError) as error:  # SuiteProblem and SuiteError are ValueErrors
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(2) from None
 

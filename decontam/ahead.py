@@ -16,10 +16,11 @@ from typing import Any, get_args
 import numpy as np
 
 from decontam import scan
-from decontam.batches import Batch
+from decontam.batches import Batch, Columns
 from decontam.evidence import Evidence
 from decontam.index import NAMES, Index
 from decontam.jit import is_on_disk
+from decontam.jsonl import Texts
 from decontam.search import measure
 
 COMMAND = "from decontam.ahead import main; main()"
@@ -64,7 +65,8 @@ def main() -> None:
     vars(scan).update(dict.fromkeys(("letters", "numerals"), partial(np.zeros, 1, np.uint32)))
     offsets, nothing = np.array([0, 1]), np.zeros(1, np.uint64)
     words = scan.BatchWords(nothing, np.zeros(1, np.uint8), offsets, offsets, nothing, nothing)
-    batch = Batch(np.zeros(64, np.uint8), offsets, offsets, lambda row: {}, Counter)
+    found = Texts(np.zeros(64, np.uint8), offsets, nothing, offsets)
+    batch = Batch(found, Columns(), offsets, lambda row: {}, Counter)
     index = empty_index()
     scanner = scan.Scanner(index)
     scanner.scan(batch, words)

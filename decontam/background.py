@@ -7,13 +7,13 @@ checked: a file that consists of leaks only would otherwise make its leaks look 
 """
 
 import sys
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from decontam.jit import kernel
-from decontam.rows import read_json_lines, row_texts
 from decontam.tokens import CHARACTER, CLASS_BITS, NUMBER
 from decontam.words import bucket_bounds, fill_trigrams, place_among, words_of
 
@@ -61,11 +61,14 @@ def fill_nats(keys, known, level, bounds, nats):
 
 def build(paths: list[Path]) -> None:
     """Count in how many rows each word and trigram occurs, over an equal share of each file."""
+    from dataengine.rows.formats import records
+    from dataengine.rows.texts import texts
+
     words: list[NDArray[np.uint64]] = []
     trigrams: list[NDArray[np.uint64]] = []
     for path in paths:
-        for row, _ in zip(read_json_lines(path), range(ROWS_PER_FILE), strict=False):
-            read = words_of([text.text for text in row_texts(row)])
+        for record in islice(records(str(path)), ROWS_PER_FILE):
+            read = words_of([text.text for text in texts(record.value)])
             words.append(np.unique(read.words))
             trigrams.append(np.unique(all_trigrams(read.words, read.offsets)))
     common, level = frequent(words, FEWEST_ROWS)

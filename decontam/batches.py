@@ -1,54 +1,85 @@
 """Files of rows as batches that the kernels read, whatever their format."""
 
+import codecs
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
+import orjson
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from decontam.jsonl import source_keys, walk
-from decontam.room import Room
-from decontam.rows import (
-    SKIPPED_KEYS,
-    TEXT_KEYS,
-    InputError,
-    Text,
-    open_bytes,
-    parse_line,
-    row_texts,
+from dataengine.errors import UserError
+from dataengine.rows import formats
+from dataengine.rows.texts import ID_SUFFIX, SKIPPED, Text, texts
+from decontam.jsonl import (
+    KeyHashes,
+    Texts,
+    counted,
+    key_hashes,
+    name_keys,
+    of_walk,
+    read_json_inside,
+    source_keys,
+    walk,
+    walked,
 )
-from decontam.simd import WIDTH
-from decontam.tokens import Bytes, Offsets, arrow_texts, pack
+from decontam.room import Room
+from decontam.tokens import Offsets, arrow_texts, pack
 
 BLOCK = 8 << 20
 # Of Parquet, as many rows as make a block, between these; so many bytes of the file at a time.
 FEWEST_ROWS, ROWS, READ = 64, 8192, 1 << 18
-JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
+
+
+class Columns:
+    """Which keys of a row are text: `named` are, with their roles, although they look like
+    metadata; `names` gives back the key of a hash."""
+
+    def __init__(self, named: Mapping[str, str] | None = None) -> None:
+        self.named = dict(named or {})
+        self.skipped = frozenset(SKIPPED) - self.named.keys()
+        skipped = key_hashes(sorted(self.skipped))
+        self.hashes = KeyHashes(skipped, key_hashes(sorted(self.named)))
+        self.names: dict[int, str] = {}
+
+    def name(self, key: int) -> str:
+        """The key of a hash; that of no key is of a list that stands alone."""
+        return self.names.get(key, "(none)")
+
+    def reads(self, key: str) -> bool:
+        """Whether what stands under a key is text."""
+        own = key in self.named or not key.endswith(ID_SUFFIX)
+        return key not in self.skipped and own
 
 
 @dataclass
 class Batch:
     """Texts in row order: `data[offsets[t]:offsets[t + 1]]` is text t, and row r's texts are
     `row_texts[r]` to `row_texts[r + 1]`. `parsed(r)` is row r as Python objects, `sources()` counts
-    rows by source."""
+    rows by source, `numbers` are the rows' numbers in their file."""
 
-    data: Bytes
-    offsets: Offsets
-    row_texts: Offsets
+    found: Texts
+    columns: Columns
+    numbers: Offsets
     parsed: Callable[[int], dict[str, Any]]
     sources: Callable[[], Counter[str]]
     file: str = ""
-    first_row: int = 0
-    size: int = 0
+    input: int = 0
+    """The file's place among those that are checked."""
     _rows: dict[int, dict[str, Any]] = field(default_factory=dict)
     _texts: dict[int, list[Text]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.data, self.offsets = self.found.data, self.found.offsets
+        self.row_texts = self.found.row_texts
 
     def __len__(self) -> int:
         return len(self.row_texts) - 1
@@ -62,7 +93,7 @@ class Batch:
         """The row's id (else its place: `file:number`) and its source (else the file's name)."""
         row = self.row(r)
         given, source = row.get("id"), row.get("source")
-        place = f"{self.file}:{self.first_row + r}"
+        place = f"{self.file}:{self.numbers[r]}"
         return (
             place if given is None else str(given),
             self.stem if source is None else str(source),
@@ -76,8 +107,17 @@ class Batch:
             said = messages[turn]
             if isinstance(said, dict) and isinstance(said.get("role"), str):
                 return str(said["role"])
-        texts = self.texts(r)
-        return texts[turn].role if turn < len(texts) else ""
+        read = self.texts(r)
+        return read[turn].role if turn < len(read) else ""
+
+    def keys(self) -> Counter[str]:
+        """How many texts stand under each key."""
+        hashes, _, times = counted(self.found.keys)
+        return Counter(dict(zip(map(self.columns.name, hashes), times, strict=True)))
+
+    def without_text(self) -> list[int]:
+        """The rows that hold no text."""
+        return np.flatnonzero(np.diff(self.row_texts) == 0).tolist()
 
     @cached_property
     def stem(self) -> str:
@@ -85,32 +125,42 @@ class Batch:
 
     def texts(self, r: int) -> list[Text]:
         if r not in self._texts:
-            self._texts[r] = row_texts(self.row(r))
+            self._texts[r] = texts(self.row(r), self.columns.named)
         return self._texts[r]
 
 
-def read_batches(paths: list[Path]) -> Iterator[Batch]:
-    """The rows of JSONL (`.gz`, `.zst` too) and Parquet files, in order.
+def read_batches(paths: list[Path], columns: Columns | None = None) -> Iterator[Batch]:
+    """The rows of files of any format that `dataengine.rows.formats` reads, in order.
 
-    Raises `InputError` for a file that is neither, cannot be opened, or a line that is not JSON.
+    Raises:
+        UserError: a file of no known format, one that cannot be read, or a record that is none.
     """
-    for path in paths:
-        name = path.name.removesuffix(".gz").removesuffix(".zst")
-        if name.endswith(".parquet"):
-            yield from parquet_batches(path)
-        elif name.endswith(JSON_SUFFIXES):
-            yield from json_batches(path)
+    columns = columns or Columns()
+    for place, path in enumerate(paths):
+        kind = formats.suffix(str(path))
+        if kind == ".parquet":
+            batches = parquet_batches(path, columns)
+        elif formats.known(str(path)) and formats.is_lines(str(path)):
+            batches = json_batches(path, columns)
         else:
-            raise InputError(f"{path}: neither .jsonl (.gz, .zst) nor .parquet")
-
-
-def json_batches(path: Path) -> Iterator[Batch]:
-    number, room = 0, Room()
-    with open_bytes(path) as lines:
-        while block := lines.read(BLOCK):
-            batch, rows = json_batch(block + rest_of_line(lines), path, number, room)
+            batches = record_batches(path, columns)
+        for batch in batches:
+            batch.input = place
             yield batch
-            number += rows
+
+
+def json_batches(path: Path, columns: Columns) -> Iterator[Batch]:
+    """JSON lines, read in blocks without making an object of any."""
+    read, room = 0, Room()
+    try:
+        with formats.opened(str(path)) as lines:
+            while block := lines.read(BLOCK):
+                block += rest_of_line(lines)
+                block = block if read else block.removeprefix(codecs.BOM_UTF8)
+                yield json_batch(block, path, columns, room, read)
+                read += block.count(b"\n")
+    except (OSError, EOFError, pa.ArrowException) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
 
 
 def rest_of_line(lines: IO[bytes]) -> bytes:
@@ -119,86 +169,120 @@ def rest_of_line(lines: IO[bytes]) -> bytes:
     return rest if rest.endswith(b"\n") else rest + b"\n"
 
 
-def json_batch(block: bytes, path: Path, first_row: int, room: Room) -> tuple[Batch, int]:
+def record_batches(path: Path, columns: Columns) -> Iterator[Batch]:
+    """Lists of JSON objects, CSV and Arrow: their records as lines."""
+    room = Room()
+    records = formats.records(str(path))
+    while chunk := list(islice(records, ROWS)):
+        for record in chunk:
+            if record.value is None:
+                raise UserError(f"{path}:{record.row}: {record.trouble}; fix or remove it")
+        lines = b"".join(_line(record.value) for record in chunk)
+        numbers = np.array([record.row for record in chunk], np.int64)
+        yield json_batch(lines, path, columns, room, numbers=numbers)
+
+
+def _line(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, default=str, option=orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:  # a lone surrogate, from bytes that were not UTF-8
+        text = {k: v.encode("utf-8", "replace").decode() for k, v in value.items()}
+        return orjson.dumps(text, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def json_batch(
+    block: bytes,
+    path: Path,
+    columns: Columns,
+    room: Room,
+    before: int = 0,
+    numbers: Offsets | None = None,
+) -> Batch:
+    """Whole lines of JSON as a batch; `before` lines of the file came before them."""
     data = np.frombuffer(block, np.uint8)
-    # A text costs at least its key, two pairs of quotes and a colon; a row its newline.
-    most_texts = len(data) // 4 + 2
-    out = np.empty(len(data) + 2 * WIDTH, np.uint8)
-    offsets, starts, row_texts, sources = (
-        room.array(name, most_texts, np.int64) for name in ("texts", "starts", "rows", "sources")
-    )
-    rows, bad = walk(data, 0, len(data), out, offsets, row_texts, starts, sources)
+    held = walked(len(data), room.array)
+    rows, bad = walk(data, 0, len(data), columns.hashes, held)
+    place = (held.numbers[:rows] + before) if numbers is None else numbers
     if bad >= 0:
-        line = block[starts[bad] :].split(b"\n", 1)[0]
-        parse_line(line, f"{path}:{first_row + bad + 1}")
-        raise InputError(f"{path}:{first_row + bad + 1}: not a JSON object; fix or remove it")
+        line = block[held.lines[bad] :].split(b"\n", 1)[0]
+        parse(line, f"{path}:{place[bad]}")
+        raise UserError(f"{path}:{place[bad]}: not a JSON object; fix or remove it")
+    found = of_walk(held, rows)
+    name_keys(data, held, len(found.keys), columns.names)
+    # The room is the next batch's; what this one keeps is copied.
+    found = found._replace(**{name: getattr(found, name).copy() for name in Texts._fields[1:]})
+    starts, sources = held.lines[:rows].copy(), held.sources[:rows].copy()
 
     def parsed(r: int) -> dict[str, Any]:
         end = int(starts[r + 1]) if r + 1 < rows else len(block)
-        row = parse_line(block[starts[r] : end], f"{path}:{first_row + r + 1}")
+        row = parse(block[starts[r] : end], f"{path}:{place[r]}")
         return row if isinstance(row, dict) else {"text": row}
 
-    def source_at(place: int) -> str:
-        end = block.index(b'"', place)
+    def source_at(start: int) -> str:
+        end = block.index(b'"', start)
         while block[end - 1] == ord("\\"):
             end = block.index(b'"', end + 1)
-        return parse_line(block[place - 1 : end + 1], str(path))
+        return str(parse(block[start - 1 : end + 1], str(path)))
 
     def count_sources() -> Counter[str]:
-        named = sources[:rows][sources[:rows] >= 0]
+        named = sources[sources >= 0]
         counts = Counter({path.stem: rows - len(named)})
         keys = source_keys(data, named, np.empty(len(named), np.uint64))
         _, first, times = np.unique(keys, return_index=True, return_counts=True)
-        for place, number in zip(named[first].tolist(), times.tolist(), strict=True):
-            counts[source_at(place)] += number
+        for start, number in zip(named[first].tolist(), times.tolist(), strict=True):
+            counts[source_at(start)] += number
         return +counts
 
-    # The room is the next batch's; what this one keeps is copied.
-    row_texts, starts, sources = (kept[: rows + 1].copy() for kept in (row_texts, starts, sources))
-    batch = Batch(
-        out,
-        offsets[: row_texts[-1] + 1].copy(),
-        row_texts,
-        parsed,
-        count_sources,
-        file=str(path),
-        first_row=first_row,
-        size=len(block),
-    )
-    return batch, rows
+    found = read_json_inside(found, columns.hashes)
+    return Batch(found, columns, place.copy(), parsed, count_sources, str(path))
 
 
-def parquet_batches(path: Path) -> Iterator[Batch]:
+def parse(line: bytes, where: str) -> Any:
+    """One JSON line; lone surrogates, which strict parsers refuse, are accepted."""
+    try:
+        return formats.loads_leniently(line)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{where}: not a JSON line ({error}); fix or remove it") from None
+
+
+def parquet_batches(path: Path, columns: Columns) -> Iterator[Batch]:
+    """The row groups of a Parquet file; columns that hold no text are not read."""
     try:
         file = pq.ParquetFile(path, pre_buffer=False, buffer_size=READ)
     except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(f"{path}: cannot be read as Parquet ({error})") from error
-    names = file.schema_arrow.names
-    wanted = [name for name in names if name in (*TEXT_KEYS, "messages", "conversations")]
-    nested = [
-        name
-        for name in names
-        if name not in (*wanted, *SKIPPED_KEYS)
-        and pa.types.is_nested(file.schema_arrow.field(name).type)
-    ]
-    if not wanted and not nested:
-        raise InputError(f"{path}: no column holds text; it has {', '.join(names)}")
-    first_row = 0
-    own = [name for name in ("id", "source") if name in names]
+        raise UserError(f"{path}: cannot be read as Parquet ({error})") from error
+    schema = file.schema_arrow
+    wanted = [f.name for f in schema if columns.reads(f.name) and _may_hold_text(f.type)]
+    if not wanted:
+        raise UserError(f"{path}: no column holds text; it has {', '.join(schema.names)}")
+    first = 1
+    own = [name for name in ("id", "source") if name in schema.names and name not in wanted]
     size = sum(file.metadata.row_group(g).total_byte_size for g in range(file.num_row_groups))
     rows = int(np.clip(BLOCK * file.metadata.num_rows // max(size, 1), FEWEST_ROWS, ROWS))
-    for table in file.iter_batches(rows, columns=[*own, *wanted, *nested], use_threads=False):
-        yield arrow_batch(table, str(path), first_row)
-        first_row += table.num_rows
+    for table in file.iter_batches(rows, columns=[*own, *wanted], use_threads=False):
+        yield arrow_batch(table, str(path), columns, first)
+        first += table.num_rows
 
 
-def arrow_batch(table: pa.RecordBatch, file: str, first_row: int) -> Batch:
+def _may_hold_text(kind: pa.DataType) -> bool:
+    return pa.types.is_nested(kind) or _are_strings(kind) or isinstance(kind, pa.BaseExtensionType)
+
+
+def _are_strings(kind: pa.DataType) -> bool:
+    return any(
+        test(kind)
+        for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    )
+
+
+def arrow_batch(table: pa.RecordBatch, file: str, columns: Columns, first: int) -> Batch:
     """A record batch's texts: each string under a text key, in the order of the parsed row."""
     rows = table.num_rows
-    pieces: list[tuple[Any, NDArray[np.int64]]] = []
+    pieces: list[Piece] = []
     for name in table.schema.names:
-        if name not in SKIPPED_KEYS:
-            collect(table.column(name), name, np.arange(rows, dtype=np.int64), pieces)
+        if columns.reads(name):
+            alone = np.arange(rows, dtype=np.int64)
+            collect(table.column(name), name, name, alone, None, columns, pieces)
 
     def parsed(r: int) -> dict[str, Any]:
         return table.slice(r, 1).to_pylist()[0]
@@ -212,58 +296,87 @@ def arrow_batch(table: pa.RecordBatch, file: str, first_row: int) -> Batch:
             counts[source] += named["counts"]
         return counts
 
-    if not pieces:
-        data, offsets = pack([])
-        bounds = np.zeros(rows + 1, np.int64)
-    else:
-        data, offsets, bounds = in_row_order(pieces, rows)
-    return Batch(
-        data,
-        offsets,
-        bounds,
-        parsed,
-        count_sources,
-        file=file,
-        first_row=first_row,
-        size=table.nbytes,
-    )
+    found = in_row_order(pieces, rows, columns)
+    found = read_json_inside(found, columns.hashes)
+    numbers = np.arange(first, first + rows, dtype=np.int64)
+    return Batch(found, columns, numbers, parsed, count_sources, file)
+
+
+class Piece(NamedTuple):
+    """Strings of one field: their key, and for each its row and its turn's place among all turns of
+    the column (0 where the column has no turns)."""
+
+    strings: Any
+    key: str
+    column: str
+    row: NDArray[np.int64]
+    turn: NDArray[np.int64] | None
 
 
 def collect(
-    column: Any, key: str, row: NDArray[np.int64], pieces: list[tuple[Any, NDArray[np.int64]]]
+    column: Any,
+    key: str,
+    top: str,
+    row: NDArray[np.int64],
+    turn: NDArray[np.int64] | None,
+    columns: Columns,
+    pieces: list[Piece],
 ) -> None:
-    """Append each string array under a text key with the row of each of its values.
+    """Append each string array under a text key as a piece of the column `top`.
 
     Numbers go through polars: Arrow's own `to_numpy` and `pa.array` import pandas first, a third of
     a second.
     """
     kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        if key in TEXT_KEYS:
-            if column.null_count:
-                row = row[pl.Series(column.is_valid()).to_numpy()]
-                column = column.drop_null()
-            pieces.append((column.cast(pa.large_string()), row))
+    if isinstance(kind, pa.BaseExtensionType):  # objects of `datasets`' Json are JSON text
+        collect(column.storage, key, top, row, turn, columns, pieces)
+    elif _are_strings(kind):
+        if column.null_count:
+            there = pl.Series(column.is_valid()).to_numpy()
+            row, turn = row[there], None if turn is None else turn[there]
+            column = column.drop_null()
+        if len(column):
+            pieces.append(Piece(column.cast(pa.large_string()), key, top, row, turn))
     elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
         lengths = pl.Series(column.value_lengths()).fill_null(0).to_numpy()
-        collect(column.flatten(), key, np.repeat(row, lengths), pieces)
+        values, row = column.flatten(), np.repeat(row, lengths)
+        turn = np.arange(len(values)) if turn is None else np.repeat(turn, lengths)
+        collect(values, key, top, row, turn, columns, pieces)
     elif pa.types.is_struct(kind):
         inner = zip(kind, column.flatten(), strict=True)
         for child, values in inner:
-            if child.name not in SKIPPED_KEYS:
-                collect(values, child.name, row, pieces)
+            if columns.reads(child.name):
+                collect(values, child.name, top, row, turn, columns, pieces)
 
 
-def in_row_order(
-    pieces: list[tuple[Any, NDArray[np.int64]]], rows: int
-) -> tuple[Bytes, Offsets, Offsets]:
-    """One string array in row order; within a row, in the order of the pieces."""
-    texts, row = pieces[0]
+def _within_a_row(pieces: list[Piece]) -> NDArray[np.int64]:
+    """For each string of all pieces its place among those of its row: pieces of one column, which
+    come one after the other and have turns, are turned into each other."""
+    places: list[NDArray[np.int64]] = []
+    base = end = 0
+    for before, piece in zip([None, *pieces], pieces, strict=False):
+        goes_on = before is not None and before.column == piece.column
+        base = base if goes_on else end
+        turn = np.zeros(len(piece.row), np.int64) if piece.turn is None else piece.turn
+        places.append(base + turn)
+        end = max(end, base + int(turn.max(initial=0)) + 1)
+    return np.concatenate(places)
+
+
+def in_row_order(pieces: list[Piece], rows: int, columns: Columns) -> Texts:
+    """The string arrays as one in row order; within a row column by column, turn by turn."""
+    if not pieces:
+        data, offsets = pack([])
+        return Texts(data, offsets, np.empty(0, np.uint64), np.zeros(rows + 1, np.int64))
+    hashes = key_hashes([piece.key for piece in pieces])
+    columns.names |= {int(h): piece.key for h, piece in zip(hashes, pieces, strict=True)}
+    strings, row = pieces[0].strings, pieces[0].row
+    keys = np.repeat(hashes, [len(piece.row) for piece in pieces])
     if len(pieces) > 1:
-        texts = pa.concat_arrays([texts for texts, _ in pieces])
-        row = np.concatenate([row for _, row in pieces])
-        order = np.argsort(row, kind="stable")
-        texts, row = texts.take(pl.Series(order).to_arrow()), row[order]
+        strings = pa.concat_arrays([piece.strings for piece in pieces])
+        row = np.concatenate([piece.row for piece in pieces])
+        order = np.lexsort((_within_a_row(pieces), row))
+        strings, row, keys = strings.take(pl.Series(order).to_arrow()), row[order], keys[order]
     bounds = np.searchsorted(row, np.arange(rows + 1))
-    data, offsets = arrow_texts(texts)
-    return data, offsets, bounds.astype(np.int64)
+    data, offsets = arrow_texts(strings)
+    return Texts(data, offsets, keys, bounds.astype(np.int64))

@@ -1,9 +1,7 @@
 """`check`: rows against suites. The engine's stage and the command line are this function."""
 
-import hashlib
 import os
 import threading
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from hashlib import blake2b
@@ -11,19 +9,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
-import xxhash
 
+from dataengine.errors import UserError
 from decontam import decide as rules
 from decontam.ahead import compiling_ahead
-from decontam.batches import Batch, read_batches
+from decontam.batches import Batch, Columns, read_batches
 from decontam.decide import decide, short_copies
 from decontam.evidence import EVIDENCE, Evidence, breaks_off, stands_alone
-from decontam.findings import Findings, findings
+from decontam.findings import Findings, findings, fingerprint
 from decontam.index import Index, Suite, load_or_build
 from decontam.policy import apply_policies
-from decontam.rows import InputError
 from decontam.scan import BatchWords, Scanner
 from decontam.spool import Spool
+from decontam.tally import Tally
 
 MADE_OF, MADE_LEAST = 0.5, 20
 
@@ -40,47 +38,59 @@ def check(
     cache: Path | None = None,
     threads: int | None = None,
     paraphrases: bool = False,
+    columns: Mapping[str, str] | None = None,
+    allow_textless: bool = False,
 ) -> Findings:
     """Which rows give away which eval items.
 
-    `rows`: files, each Parquet (columns id, source, and messages, or prompt, chosen, rejected,
-    ground_truth) or JSONL (.gz, .zst) of any shape that the engine reads. `suites`: eval.suites
-    Suite objects, or (name, tier, items, policy) with items as dicts of id, prompt, answer?,
-    choices?, passage?. `policy` maps a suite's name to the policy that replaces its own.
-    `cache`: the folder of indices, the user's by default. `threads`: default, one for each core.
-    `paraphrases`: the second tier too (`decontam.semantic`), for the rows that the first keeps.
+    `rows`: files of any format that `dataengine.rows.formats` reads. Every string of a row is text,
+    whatever its key, unless the key is known for metadata (`dataengine.rows.texts`); `columns`
+    names keys that are text all the same, with the role of what stands there. A row that holds no
+    text is an error unless `allow_textless`. `suites`: eval.suites Suite objects, or (name, tier,
+    items, policy) with items as dicts of id, prompt, answer?, choices?, passage?. `policy` maps a
+    suite's name to the policy that replaces its own. `cache`: the folder of indices, the user's by
+    default. `threads`: default, one for each core. `paraphrases`: the second tier too
+    (`decontam.semantic`), for the rows that the first keeps.
 
     The result does not depend on the order of rows or the number of threads, and a row's verdict
     not on the other rows, but for one case: where a source holds half of a suite's items, phrases
     too short to tell are dropped too. `method="tulu3"` is the published rule (`decontam.tulu3`).
 
-    Raises `InputError` for rows that cannot be read and `SuiteProblem` for a suite that would
-    protect nothing, both ValueErrors whose message says where and what to do.
+    Raises:
+        UserError: rows that cannot be read; the message says where and what to do.
+        SuiteProblem: a suite that would protect nothing.
     """
     paths = [Path(path) for path in rows]
     protected = [as_suite(suite, policy or {}) for suite in suites]
+    read = Columns(columns)
     if method == "tulu3":
         from decontam.tulu3 import check_tulu3
 
         if paraphrases:
-            raise InputError("paraphrases are no part of the published rule; leave out one of both")
-        return check_tulu3(paths, protected)
+            raise UserError("paraphrases are no part of the published rule; leave out one of both")
+        found = check_tulu3(paths, protected, read, allow_textless)
+        found.report["inputs"] = _inputs(paths, map(fingerprint, paths))
+        return found
     with compiling_ahead():
-        checker = Checker(load_or_build(protected, cache), protected)
+        checker = Checker(load_or_build(protected, cache), protected, allow_textless)
     threads = threads or len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(1) as aside:
         hashes = aside.submit(lambda: [fingerprint(path) for path in paths])
-        found = checker.run(read_batches(paths), threads)
+        found = checker.run(read_batches(paths, read), threads)
         if paraphrases:
             from decontam.semantic import with_paraphrases
 
-            batches = read_batches(paths)
+            batches = read_batches(paths, read)
             found = with_paraphrases(found, checker.index, protected, batches, cache)
-        found.report["inputs"] = [
-            {"file": path.name, "xxh3_128": digest}
-            for path, digest in zip(paths, hashes.result(), strict=True)
-        ]
+        found.report["inputs"] = _inputs(paths, hashes.result())
     return found
+
+
+def _inputs(paths: list[Path], hashes: Iterable[str]) -> list[dict[str, str]]:
+    """The files that were checked, in the order that decisions name them by."""
+    return [
+        {"file": path.name, "xxh3_128": digest} for path, digest in zip(paths, hashes, strict=True)
+    ]
 
 
 def as_suite(suite: AnySuite, policies: Mapping[str, Any]) -> Suite:
@@ -110,20 +120,22 @@ def hash_of(items: list[Mapping[str, Any]]) -> str:
 class Checker:
     """One index, and a scanner for each thread."""
 
-    def __init__(self, index: Index, suites: list[Suite]) -> None:
+    def __init__(self, index: Index, suites: list[Suite], allow_textless: bool = False) -> None:
         self.index = index
         self.suites = suites
+        self.allow_textless = allow_textless
         self._local = threading.local()
 
     def run(self, batches: Iterator[Batch], threads: int) -> Findings:
         evidence = Spool(EVIDENCE)
-        counts: Counter[str] = Counter()
-        for found, sources in in_order(self._batch, batches, threads):
+        read = Tally()
+        for found, tally in in_order(self._batch, batches, threads):
             for table in found:
                 evidence.put(table)
-            counts += sources
+            read.add(tally)
         table = drop_what_a_suite_made(evidence.table(), self.index.suites)
         facts = {
+            **read.report(),
             "method": "default",
             "thresholds": {
                 "nats": rules.EVIDENCE,
@@ -132,9 +144,10 @@ class Checker:
                 "numbers_replaced": rules.NUMBERS_REPLACED,
             },
         }
-        return findings(table, self.index.suites, dict(counts), facts)
+        return findings(table, self.index.suites, dict(read.sources), facts)
 
-    def _batch(self, batch: Batch) -> tuple[list[pl.DataFrame], Counter[str]]:
+    def _batch(self, batch: Batch) -> tuple[list[pl.DataFrame], Tally]:
+        tally = Tally.of(batch, self.allow_textless)
         if not hasattr(self._local, "scanner"):
             self._local.scanner = Scanner(self.index)
             self._local.evidence = Evidence(self.index)
@@ -146,7 +159,7 @@ class Checker:
         for lines, segments, bounds in scanner.traced(decided, words):
             table = self._local.evidence.table(lines, batch, words.text_words, segments, bounds)
             found.append(apply_policies(table, self.suites))
-        return found, batch.sources()
+        return found, tally
 
     def _sentences(self, decided: pl.DataFrame, batch: Batch, words: BatchWords) -> pl.DataFrame:
         """`decided`, where a copy of few words in mid-sentence, or a question's beginning that goes
@@ -208,12 +221,3 @@ def in_order(work: Any, batches: Iterator[Batch], threads: int) -> Iterator[Any]
                 yield waiting.pop(0).result()
         for future in waiting:
             yield future.result()
-
-
-def fingerprint(path: Path) -> str:
-    """Which file this was, as `xxhsum -H2` prints it; SHA-256 takes a fifteenth of the scan."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()
-    except OSError:  # whoever reads the rows says so, with the file's name
-        return ""

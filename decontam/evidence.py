@@ -44,6 +44,8 @@ EVIDENCE = pl.Schema(
         "row_text": pl.String,
         "row_text_start": pl.Int64,
         "item_text": pl.String,
+        "input": pl.Int32,
+        "row": pl.Int64,
     }
 )
 # The texts kept beside the spans: the item's, and the row's around the match.
@@ -52,7 +54,7 @@ AROUND = 300
 ROW_CHARACTERS = 6000
 # What is looked up line by line.
 KEPT = ("row_id", "source", "role", "turn", "rarest_nats", "row_text", "row_text_start",
-        "item_text")  # fmt: skip
+        "item_text", "input", "row")  # fmt: skip
 # What may stand before and after a sentence; the empty string is the turn's own bound.
 SENTENCE_STARTS = {"", *"\n.:;!?\"'`([{<>*#|-。！？：；“‘「『（》"}
 SENTENCE_ENDS = {"", *"\n.:;!?\"'`)]}<>*#|-_。！？：；”’」』）《…("}
@@ -179,7 +181,8 @@ class Evidence:
             turn = text - first_text
             item, rarest = self.item(reference)
             identity, role = batch.name(row), batch.role(row, turn)
-            values = (*identity, role, turn, rarest, whole[cut:stop], cut, item)
+            place = (batch.input, int(batch.numbers[row]))
+            values = (*identity, role, turn, rarest, whole[cut:stop], cut, item, *place)
             for name, value in zip(KEPT, values, strict=True):
                 kept[name].append(value)
         kept |= {"row_spans": row_spans, "item_spans": item_spans}

@@ -1,11 +1,13 @@
 """What a check found: decisions, evidence, and the two published tables."""
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
 import polars as pl
+import xxhash
 
 from decontam.evidence import EVIDENCE
 
@@ -17,8 +19,13 @@ DECISIONS = pl.Schema(
         "suite": pl.String,
         "eval_id": pl.String,
         "score": pl.Float32,
+        "input": pl.Int32,
+        "row": pl.Int64,
     }
 )
+ROW = pl.struct("input", "row")
+"""A row is its file, by its place in the report's `inputs`, and its number there; ids are
+labels."""
 # A source that overlaps more than this share of any one suite's items is contaminated as a whole
 # (Tülu 3, section 3.2).
 SOURCE_SHARE = 0.02
@@ -26,8 +33,9 @@ SOURCE_SHARE = 0.02
 
 @dataclass(frozen=True)
 class Findings:
-    """`decisions`: row_id, source, decision (drop, review, keep-by-policy), suite, eval_id, score;
-    one line per row and item decided on. `evidence`: why, one line for each of these (columns in
+    """`decisions`: row_id, source, decision (drop, review, keep-by-policy), suite, eval_id, score,
+    and which row it is: `input`, a place in the report's `inputs`, and `row`, its number there; one
+    line per row and item decided on. `evidence`: why, one line for each of these (columns in
     `evidence.EVIDENCE`). `report`: rows and items by suite and source, thresholds, hashes.
     """
 
@@ -39,6 +47,12 @@ class Findings:
     def dropped(self) -> set[str]:
         """The ids of the rows to drop."""
         return set(self.decisions.filter(pl.col("decision") == "drop")["row_id"])
+
+    @property
+    def dropped_rows(self) -> set[tuple[int, int]]:
+        """The rows to drop, by the place of their file among the inputs and their number there."""
+        gone = self.decisions.filter(pl.col("decision") == "drop")
+        return set(gone.select("input", "row").iter_rows())
 
     def write(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,6 +69,15 @@ class Findings:
             pl.read_parquet(folder / "evidence.parquet"),
             orjson.loads((folder / "report.json").read_bytes()),
         )
+
+
+def fingerprint(path: Path) -> str:
+    """Which file this was, as `xxhsum -H2` prints it; SHA-256 takes a fifteenth of the scan."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()
+    except OSError:  # whoever reads the rows says so, with the file's name
+        return ""
 
 
 def findings(evidence: pl.DataFrame, suites: list[dict[str, Any]], counts: dict[str, int],
@@ -78,15 +101,13 @@ def tables(
     dropped = decisions.filter(pl.col("decision") == "drop")
     pairs = dropped.group_by("suite", "source").agg(
         pl.col("eval_id").n_unique().alias("items_hit"),
-        pl.col("row_id").n_unique().alias("rows_dropped"),
+        ROW.n_unique().alias("rows_dropped"),
     )
     table = [
         {**pair, "share": pair["items_hit"] / items[pair["suite"]]}
         for pair in pairs.sort("suite", "source").iter_rows(named=True)
     ]
-    by_source = dict(
-        dropped.group_by("source").agg(pl.col("row_id").n_unique()).sort("source").iter_rows()
-    )
+    by_source = dict(dropped.group_by("source").agg(ROW.n_unique()).sort("source").iter_rows())
     worst = {
         source: max((line["share"] for line in table if line["source"] == source), default=0.0)
         for source in counts
@@ -110,5 +131,5 @@ def tables(
         "suites": suites,
         "decided": dict(decisions.group_by("decision").agg(pl.len()).sort("decision").iter_rows()),
         "rows": sum(counts.values()),
-        "rows_dropped": dropped["row_id"].n_unique(),
+        "rows_dropped": dropped.select(ROW).n_unique(),
     }

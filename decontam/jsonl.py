@@ -1,14 +1,21 @@
 """Texts straight from raw JSONL bytes: no Python object is made for a row that has no match.
 
-`walk` finds the same texts in the same order as `rows.row_texts` does on the parsed row, and
-unescapes them side by side, which is what Arrow's string columns look like.
+`walk` finds the strings of a parsed row that `dataengine.rows.texts` calls text, in the same order,
+and unescapes them side by side, which is what Arrow's string columns look like; `read_json_inside`
+adds those that stand in texts that are JSON themselves.
 """
 
-import numpy as np
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from dataengine.rows.texts import DEEPEST as DEEPEST_TEXT
+from dataengine.rows.texts import ID_SUFFIX, STRUCTURE
 from decontam.jit import inlined, kernel, part
-from decontam.rows import SKIPPED_KEYS, TEXT_KEYS
 from decontam.simd import WIDTH, among64, copy64, trailing_zeros
+from decontam.tokens import Bytes, Offsets, read_only
 
 DEEPEST = 256
 QUOTE, BACKSLASH, COLON, COMMA = ord('"'), ord("\\"), ord(":"), ord(",")
@@ -30,8 +37,16 @@ def _key_hash(key: str) -> int:
     return state
 
 
-TEXT_HASHES = np.array([_key_hash(key) for key in TEXT_KEYS], np.uint64)
-SKIPPED_HASHES = np.array([_key_hash(key) for key in SKIPPED_KEYS], np.uint64)
+def key_hashes(keys):
+    """The hashes of keys, for `walk` and `read_json_inside`."""
+    return np.array([_key_hash(key) for key in keys], np.uint64)
+
+
+STRUCTURE_HASHES = key_hashes(STRUCTURE)
+NO_KEY = HASH_START
+"""The key of a text that stands under none, in a list of its own."""
+SUFFIX = sum(byte << 8 * (len(ID_SUFFIX) - 1 - i) for i, byte in enumerate(ID_SUFFIX.encode()))
+SUFFIX_MASK = (1 << 8 * len(ID_SUFFIX)) - 1
 
 SOURCE_HASH = np.uint64(_key_hash("source"))
 # What may stand outside strings besides brackets, commas: numbers, true, false, null, space, colon.
@@ -150,19 +165,47 @@ def contains(hashes, key):
     return found
 
 
-@kernel
-def walk(data, start, end, out, offsets, row_texts, lines, sources):
-    """The texts of the rows in `data[start:end]`, whole lines of JSONL.
+class Walked(NamedTuple):
+    """What `walk` fills. Texts: bytes, bounds, hash of the key, where the key starts. Rows: bounds
+    among the texts, where its line starts, its line's number from 1, where its own "source" string
+    starts or -1."""
 
-    Fills `out` with the texts' bytes, `offsets` with their bounds, `row_texts` with each row's
-    bounds among the texts, `lines` with where each row's line starts and `sources` with where its
-    own "source" string starts, or -1. Returns (rows, first bad line or -1). A line is bad, and has
-    no texts, where its brackets or strings do not close or a value is no JSON; the rest of JSON's
-    grammar is not checked.
+    out: Bytes
+    offsets: Offsets
+    keys: NDArray[np.uint64]
+    places: Offsets
+    row_texts: Offsets
+    lines: Offsets
+    numbers: Offsets
+    sources: Offsets
+
+
+def walked(size: int, array: Callable[..., NDArray[Any]] | None = None) -> Walked:
+    """Room for what `walk` finds in so many bytes; `array(name, size, type)` lends it."""
+    lend: Any = array or (lambda name, size, kind: np.empty(size, kind))
+    # A text costs at least its two quotes and a comma; a broken row one character and a newline.
+    most = size // 2 + 2
+    bounds = ("offsets", "places", "row_texts", "lines", "numbers", "sources")
+    return Walked(
+        out=np.empty(size + 2 * WIDTH, np.uint8),
+        keys=lend("keys", most, np.uint64),
+        **{name: lend(name, most, np.int64) for name in bounds},
+    )
+
+
+@kernel
+def walk(data, start, end, keys, found):
+    """The texts of the rows in `data[start:end]`, whole lines of JSONL, into `found`.
+
+    A string is text unless its key, or one that it stands under, says something about the record
+    (`keys`). Returns (rows, first bad line or -1). A line is bad, and has no texts, where its
+    brackets or strings do not close or a value is no JSON; no more of JSON's grammar is checked.
     """
+    out, offsets, row_texts = found.out, found.offsets, found.row_texts
     is_object = np.zeros(DEEPEST, np.bool_)
-    is_text = np.zeros(DEEPEST, np.bool_)
-    rows = texts = at = 0
+    key_at = np.zeros(DEEPEST, np.int64)
+    key_of = np.zeros(DEEPEST, np.uint64)
+    rows = texts = at = number = 0
     offsets[0] = row_texts[0] = 0
     bad = -1
     i = start
@@ -170,8 +213,11 @@ def walk(data, start, end, out, offsets, row_texts, lines, sources):
         depth = 0
         skipped_below = DEEPEST
         expects_key = False
-        lines[rows] = i
-        sources[rows] = -1
+        number += 1
+        found.lines[rows] = i
+        found.numbers[rows] = number
+        found.sources[rows] = -1
+        key_of[0] = HASH_START
         is_source = False
         opened = False
         fits = True
@@ -181,20 +227,25 @@ def walk(data, start, end, out, offsets, row_texts, lines, sources):
             if byte == QUOTE:
                 if expects_key:
                     key = HASH_START
+                    last = 0
+                    key_at[depth] = i
                     while i < end and data[i] != QUOTE and data[i] != NEWLINE:
                         key = (key ^ np.uint64(data[i])) * HASH_STEP
+                        last = (last << 8 | data[i]) & SUFFIX_MASK
                         i += 2 if data[i] == BACKSLASH else 1
-                    is_text[depth] = contains(TEXT_HASHES, key)
-                    if skipped_below == DEEPEST and contains(SKIPPED_HASHES, key):
+                    key_of[depth] = key
+                    if skipped_below == DEEPEST and leaves_out(keys, key, last):
                         skipped_below = depth
                     is_source = depth == 1 and key == SOURCE_HASH
                     expects_key = False
                 elif is_source and depth == 1:
-                    sources[rows] = i
+                    found.sources[rows] = i
                     is_source = False
                     i = string_end(data, i, end)
-                elif is_text[depth] and skipped_below == DEEPEST and depth > 0:
+                elif skipped_below == DEEPEST and depth > 0:
                     i, at = unescape(data, i, end, out, at)
+                    found.keys[texts] = key_of[depth]
+                    found.places[texts] = key_at[depth]
                     texts += 1
                     offsets[texts] = at
                 else:
@@ -208,7 +259,8 @@ def walk(data, start, end, out, offsets, row_texts, lines, sources):
                     depth -= 1
                 opened = True
                 is_object[depth] = byte == OPEN_OBJECT
-                is_text[depth] = is_text[depth - 1] and byte == OPEN_LIST
+                key_of[depth] = key_of[depth - 1]
+                key_at[depth] = key_at[depth - 1]
                 expects_key = is_object[depth]
             elif byte in (CLOSE_OBJECT, CLOSE_LIST):
                 depth -= 1
@@ -234,6 +286,198 @@ def walk(data, start, end, out, offsets, row_texts, lines, sources):
             rows += 1
             row_texts[rows] = texts
     return rows, bad
+
+
+class KeyHashes(NamedTuple):
+    """Keys by their hashes: those that are no text, and those that are, however they end."""
+
+    skipped: NDArray[np.uint64]
+    named: NDArray[np.uint64]
+
+
+@inlined
+def leaves_out(keys, key, last):
+    """Whether a key says something about the record; `last` are its last bytes."""
+    return contains(keys.skipped, key) or (last == SUFFIX and not contains(keys.named, key))
+
+
+@kernel
+def find_json(data, offsets, which):
+    """The texts that begin and end as a JSON object or list with something in it does, into
+    `which`; returns how many, and their bytes with one for each line's end."""
+    found = size = 0
+    for text in range(len(offsets) - 1):
+        first, last = offsets[text], offsets[text + 1] - 1
+        while first < last and is_blank(data[first]):
+            first += 1
+        while last > first and is_blank(data[last]):
+            last -= 1
+        if last - first < 3 or not (
+            (data[first] == OPEN_OBJECT and data[last] == CLOSE_OBJECT)
+            or (data[first] == OPEN_LIST and data[last] == CLOSE_LIST)
+        ):
+            continue
+        first += 1
+        while is_blank(data[first]):
+            first += 1
+        if data[first] in (QUOTE, OPEN_OBJECT, OPEN_LIST):
+            which[found] = text
+            found += 1
+            size += offsets[text + 1] - offsets[text] + 1
+    return found, size
+
+
+@inlined
+def is_blank(byte):
+    return byte == 32 or byte == 9 or byte == 10 or byte == 13
+
+
+@kernel
+def lines_of(data, offsets, which, block):
+    """Texts as lines of JSONL: a newline in JSON text is a blank."""
+    at = 0
+    for text in which:
+        for i in range(offsets[text], offsets[text + 1]):
+            block[at] = 32 if data[i] == NEWLINE else data[i]
+            at += 1
+        block[at] = NEWLINE
+        at += 1
+
+
+@kernel
+def interleave(data, offsets, keys, row_texts, which, structure, inner, inner_of, merged):
+    """Texts with those that were found inside of some (`which`) behind them, into `merged`.
+
+    Text which[n] holds the texts inner_of[n] to inner_of[n + 1] of `inner`; it goes itself where
+    its key is one of `structure` and it holds any.
+    """
+    at = texts = n = row = 0
+    merged.offsets[0] = merged.row_texts[0] = 0
+    for text in range(len(offsets) - 1):
+        while row_texts[row + 1] <= text:
+            row += 1
+            merged.row_texts[row] = texts
+        held = n < len(which) and which[n] == text
+        first = inner_of[n] if held else 0
+        last = inner_of[n + 1] if held else 0
+        if last == first or not contains(structure, keys[text]):
+            for i in range(offsets[text], offsets[text + 1]):
+                merged.out[at] = data[i]
+                at += 1
+            merged.keys[texts] = keys[text]
+            texts += 1
+            merged.offsets[texts] = at
+        for t in range(first, last):
+            for i in range(inner.offsets[t], inner.offsets[t + 1]):
+                merged.out[at] = inner.out[i]
+                at += 1
+            merged.keys[texts] = keys[text]
+            texts += 1
+            merged.offsets[texts] = at
+        n += held
+    while row + 1 < len(row_texts):
+        row += 1
+        merged.row_texts[row] = texts
+    return texts
+
+
+class Texts(NamedTuple):
+    """Texts in row order: bytes, their bounds, each text's key as a hash, each row's bounds."""
+
+    data: Bytes
+    offsets: Offsets
+    keys: NDArray[np.uint64]
+    row_texts: Offsets
+
+
+def read_json_inside(found: Texts, keys: KeyHashes, deepest: int = DEEPEST_TEXT) -> Texts:
+    """`found` with the texts of the JSON that some of its texts are, behind those and under the
+    same key."""
+    which = np.empty(len(found.offsets) - 1, np.int64)
+    data = read_only(found.data)
+    held, size = find_json(data, found.offsets, which) if deepest else (0, 0)
+    if not held:
+        return found
+    which = which[:held]
+    block = np.empty(size, np.uint8)
+    lines_of(data, found.offsets, which, block)
+    inside = walked(size)
+    rows, _ = walk(read_only(block), 0, size, keys, inside)
+    texts = read_json_inside(of_walk(inside, rows), keys, deepest - 1)
+    inner = inside._replace(
+        out=texts.data, offsets=texts.offsets, keys=texts.keys, row_texts=texts.row_texts
+    )
+    most = len(found.offsets) + len(texts.offsets)
+    merged = walked(0)._replace(
+        out=np.empty(len(found.data) + len(texts.data) + 2 * WIDTH, np.uint8),
+        offsets=np.empty(most, np.int64),
+        keys=np.empty(most, np.uint64),
+        row_texts=np.empty(len(found.row_texts), np.int64),
+    )
+    count = interleave(
+        data,
+        found.offsets,
+        found.keys,
+        found.row_texts,
+        which,
+        STRUCTURE_HASHES,
+        inner,
+        texts.row_texts,
+        merged,
+    )
+    return Texts(merged.out, merged.offsets[: count + 1], merged.keys[:count], merged.row_texts)
+
+
+def of_walk(found: Walked, rows: int) -> Texts:
+    """The texts of so many rows that `walk` found."""
+    texts = int(found.row_texts[rows])
+    return Texts(
+        found.out, found.offsets[: texts + 1], found.keys[:texts], found.row_texts[: rows + 1]
+    )
+
+
+MOST_KEYS = 256
+"""So many different keys of a batch are told apart; a list beats a table for the usual ten."""
+
+
+@kernel
+def count_keys(keys, known, first, counts):
+    """The different keys, the first text of each, and how many texts there are of it; returns how
+    many keys. What is beyond `MOST_KEYS` is counted with the last."""
+    held = 0
+    last = 0
+    for text in range(len(keys)):
+        key = keys[text]
+        if held == 0 or known[last] != key:
+            last = 0
+            while last < held and known[last] != key:
+                last += 1
+            last = min(last, MOST_KEYS - 1)
+            if last == held:
+                known[held] = key
+                first[held] = text
+                counts[held] = 0
+                held += 1
+        counts[last] += 1
+    return held
+
+
+def counted(keys: NDArray[np.uint64]) -> tuple[list[int], list[int], list[int]]:
+    """Keys by their hashes, the first text of each, and how many texts it has."""
+    known, first = np.empty(MOST_KEYS, np.uint64), np.empty(MOST_KEYS, np.int64)
+    counts = np.empty(MOST_KEYS, np.int64)
+    held = count_keys(read_only(keys), known, first, counts)
+    return known[:held].tolist(), first[:held].tolist(), counts[:held].tolist()
+
+
+def name_keys(data: Bytes, found: Walked, texts: int, names: dict[int, str]) -> None:
+    """Add to `names` the keys of texts that are not there yet, by their hashes."""
+    for key, text, _ in zip(*counted(found.keys[:texts]), strict=True):
+        if key not in names:
+            start = end = int(found.places[text])
+            while data[end] != QUOTE:
+                end += 2 if data[end] == BACKSLASH else 1
+            names[key] = data[start:end].tobytes().decode("utf-8", "replace")
 
 
 @kernel

@@ -14,9 +14,10 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
+from dataengine.rows.formats import records
+from dataengine.rows.texts import texts
 from decontam.check import check
 from decontam.kinds import KINDS, Filler, Item, Kind
-from decontam.rows import read_json_lines, row_texts
 
 
 def whole_item(item: Item, shared: bool) -> str:
@@ -105,7 +106,9 @@ def selftest(
         path = Path(folder) / "planted.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in planted))
         found = check([path], suites, method=method)
-        return report(found, labels, list(read_json_lines(path)) if misses else [])
+        return report(
+            found, labels, [record.value for record in records(str(path))] if misses else []
+        )
 
 
 def report(found: Any, labels: dict[str, tuple[Kind, str]], rows: list[Any]) -> str:
@@ -139,5 +142,5 @@ def report(found: Any, labels: dict[str, tuple[Kind, str]], rows: list[Any]) -> 
         kind, eval_id = labels[row["id"]]
         if kind.expected is not None and (row["id"] in dropped) != kind.expected:
             lines.append(f"\n{row['id']} ({eval_id})")
-            lines += [f"  {text.role}: {text.text[:300]}" for text in row_texts(row)]
+            lines += [f"  {text.role}: {text.text[:300]}" for text in texts(row)]
     return "\n".join(lines)

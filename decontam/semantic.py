@@ -146,7 +146,7 @@ def with_paraphrases(
     """
     embed = embed or embedder()
     tier = Tier(Items(index, embed, folder), embed)
-    dropped = found.dropped
+    dropped = found.dropped_rows
     tables = [tier.batch(batch, dropped) for batch in batches]
     more = pl.concat(tables) if tables else pl.DataFrame(schema=EVIDENCE)
     evidence = both_tiers(found.evidence, apply_policies(more, suites))
@@ -157,7 +157,7 @@ def with_paraphrases(
 
 def both_tiers(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
     """One line for each row and item of both tables of evidence."""
-    keys = ["row_id", "suite", "eval_id"]
+    keys = ["input", "row", "suite", "eval_id"]
     settled = first.filter(pl.col("rule").is_in(SETTLED) | (pl.col("decision") != REVIEW))
     second = second.join(settled.select(keys), on=keys, how="anti", maintain_order="left")
     unsure = first.join(
@@ -176,7 +176,7 @@ class Tier:
         self.stated, self.asked = lru_cache(CACHED)(stated), lru_cache(CACHED)(self._asked)
         self.common, self.worth = cache(self._common), cache(self._worth)
 
-    def batch(self, batch: Batch, dropped: set[str]) -> pl.DataFrame:
+    def batch(self, batch: Batch, dropped: set[tuple[int, int]]) -> pl.DataFrame:
         """Evidence (`EVIDENCE`) for the rows of a batch that are not in `dropped`."""
         texts: dict[str, list[Piece]] = {}
         for piece, text in pieces(batch, dropped):
@@ -298,6 +298,8 @@ class Tier:
                     "row_text": row_text[cut : cut + ROW_CHARACTERS],
                     "row_text_start": cut,
                     "item_text": item_text,
+                    "input": batch.input,
+                    "row": int(batch.numbers[piece.row]),
                 }
             )
         return pl.DataFrame(rows, schema=EVIDENCE)
@@ -323,11 +325,11 @@ def shared(rivals: list[Stated]) -> Stated:
     )
 
 
-def pieces(batch: Batch, dropped: set[str]) -> Iterator[tuple[Piece, str]]:
+def pieces(batch: Batch, dropped: set[tuple[int, int]]) -> Iterator[tuple[Piece, str]]:
     """What is looked at of the rows that are not in `dropped`: turns, and the lines of each, since
     a template may stand around a question and choices after it."""
     for row in range(len(batch)):
-        if batch.name(row)[0] in dropped:
+        if (batch.input, int(batch.numbers[row])) in dropped:
             continue
         for number in range(int(batch.row_texts[row]), int(batch.row_texts[row + 1])):
             text = text_at(batch.data, batch.offsets, number)

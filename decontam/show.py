@@ -8,11 +8,15 @@ from decontam.findings import Findings
 from decontam.policy import KEEP
 
 MARK, END = "⟦", "⟧"
+KEYS_SHOWN = 8
 
 
 def summary(report: dict[str, Any]) -> str:
     """The two published tables: rows dropped by source, items overlapped by suite and source."""
     lines = [f"{report['rows']:,} rows checked, {report['rows_dropped']:,} to drop"]
+    lines.append(f"texts were read from: {_keys(report['keys'])}")
+    if report["rows_without_text"]:
+        lines.append(f"{report['rows_without_text']:,} rows hold no text: not checked")
     lines += ["", f"{'source':32} {'rows':>10} {'drop':>8} {'worst':>7}  verdict"]
     for s in sorted(report["sources"], key=lambda s: -s["rows_dropped"]):
         lines.append(
@@ -27,6 +31,13 @@ def summary(report: dict[str, Any]) -> str:
             f"{t['share']:>7.1%} {t['rows_dropped']:>8,}"
         )
     return "\n".join(lines)
+
+
+def _keys(keys: dict[str, int]) -> str:
+    """The keys that texts stood under, the commonest first."""
+    told = [f"{key} {count:,}" for key, count in [*keys.items()][:KEYS_SHOWN]]
+    more = f" and {len(keys) - KEYS_SHOWN} more (report.json)" if len(keys) > KEYS_SHOWN else ""
+    return ", ".join(told) + more
 
 
 def marked(text: str, spans: list[dict[str, int]], offset: int = 0) -> str:

@@ -18,12 +18,13 @@ from typing import Any
 
 import polars as pl
 
-from decontam.batches import read_batches
+from dataengine.rows.texts import Text
+from decontam.batches import Columns, read_batches
 from decontam.evidence import EVIDENCE
 from decontam.findings import Findings, findings
 from decontam.index import PARTS, Suite
 from decontam.policy import apply_policies
-from decontam.rows import Text
+from decontam.tally import Tally
 
 N = 8
 SHARE = 0.5
@@ -53,7 +54,9 @@ def covered(positions: set[int]) -> set[int]:
     return {i + k for i in positions for k in range(N)}
 
 
-def check_tulu3(paths: list[Path], suites: list[Suite]) -> Findings:
+def check_tulu3(
+    paths: list[Path], suites: list[Suite], columns: Columns, allow_textless: bool
+) -> Findings:
     """Findings by the published rule; `score` is the share of the item's tokens matched."""
     items: list[tuple[str, str, list[tuple[str, int, int]], str]] = []
     index: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -74,10 +77,10 @@ def check_tulu3(paths: list[Path], suites: list[Suite]) -> Findings:
                 "hash": suite.hash,
             }
         )
-    counts: Counter[str] = Counter()
+    read = Tally()
     lines: list[dict[str, Any]] = []
-    for batch in read_batches(paths):
-        counts += batch.sources()
+    for batch in read_batches(paths, columns):
+        read.add(Tally.of(batch, allow_textless))
         for r in range(len(batch)):
             for number, positions, turn, text in row_matches(batch.texts(r), index):
                 name, eval_id, split, prompt = items[number]
@@ -87,14 +90,16 @@ def check_tulu3(paths: list[Path], suites: list[Suite]) -> Findings:
                     lines.append(
                         line(row_id, source, name, eval_id, share, turn, text, prompt)
                         | {"item_spans": spans(split, covered(positions))}
+                        | {"input": batch.input, "row": int(batch.numbers[r])}
                     )
     table = pl.DataFrame(lines, schema=EVIDENCE)
     facts = {
+        **read.report(),
         "method": "tulu3",
         "thresholds": {"n": N, "share": SHARE, "turns": "user"},
         "unprotected": dict(unprotected),
     }
-    return findings(apply_policies(table, suites), named, dict(counts), facts)
+    return findings(apply_policies(table, suites), named, dict(read.sources), facts)
 
 
 def row_matches(

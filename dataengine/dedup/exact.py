@@ -13,7 +13,7 @@ from dataengine.dedup.published import own_labels
 from dataengine.dedup.rank import best_first, first_equal
 from dataengine.dedup.texts import Block, Side, blocks, conversations
 
-ANSWERS = ("ground_truth", "verifier", "tools")
+ANSWERS = ("ground_truth", "verifier", "tools", "chat_template_kwargs")
 """What makes a row the same as another beside its conversations."""
 SCHEMA = {"id": pl.String, "duplicate_of": pl.String}
 

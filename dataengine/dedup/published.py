@@ -1,35 +1,52 @@
-"""An existing dataset to hold rows against: Parquet as it is, JSONL made into Parquet."""
+"""An existing dataset to hold rows against: any file that the engine reads, as Parquet parts."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import orjson
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from dataengine.dedup.texts import CONVERSATIONS
 from dataengine.errors import UserError
+from dataengine.row import MESSAGES, Kind, message
+from dataengine.rows import formats, shapes
+from dataengine.rows.errors import ShapeError
 
 LINES = 20_000
-TURNS = pl.List(pl.Struct({"role": pl.String, "content": pl.String, "tool_calls": pl.String}))
+KINDS: tuple[Kind, ...] = ("sft", "preference")
 
 
 def as_parts(files: Sequence[Path], folder: Path) -> list[Path]:
-    """The files as Parquet parts; JSONL is copied into `folder`. Raises UserError for others."""
+    """The files as Parquet parts; Parquet with plain turns is one already, others are copied into
+    `folder`.
+
+    Raises:
+        UserError: a file is not there, is of no known format, or a record of it has no turns.
+    """
     parts: list[Path] = []
     for number, file in enumerate(map(Path, files)):
         if not file.is_file():
             raise UserError(f"{file}: no such file to hold rows against")
-        if file.suffix == ".parquet":
+        if formats.suffix(str(file)) == ".parquet" and _has_turns(pq.read_schema(file)):
             parts.append(file)
-        elif file.suffix in (".jsonl", ".ndjson"):
-            for chunk, frame in enumerate(_frames(file)):
-                parts.append(folder / f"known-{number}-{chunk}.parquet")
-                frame.write_parquet(parts[-1], compression="lz4")
-        else:
-            raise UserError(f"{file}: give a .parquet or .jsonl file to hold rows against")
+            continue
+        for chunk, frame in enumerate(_frames(file)):
+            parts.append(folder / f"known-{number}-{chunk}.parquet")
+            frame.write_parquet(parts[-1], compression="lz4")
     return parts
+
+
+def _has_turns(schema: pa.Schema) -> bool:
+    """Whether a table's conversations are lists of structs, as the engine stores them."""
+    held = [schema.field(name).type for name in CONVERSATIONS if name in schema.names]
+    return bool(held) and all(
+        (pa.types.is_list(kind) or pa.types.is_large_list(kind))
+        and pa.types.is_struct(kind.value_type)
+        for kind in held
+    )
 
 
 def known_labels(part: Path) -> pl.DataFrame:
@@ -51,44 +68,38 @@ def own_labels(part: Path) -> pl.DataFrame:
 
 
 def _frames(file: Path) -> Iterator[pl.DataFrame]:
-    with file.open("rb") as lines:
-        number = 0
-        while chunk := list(islice(lines, LINES)):
-            rows = [_row(file, number + i, line) for i, line in enumerate(chunk, 1) if line.strip()]
-            number += len(chunk)
-            held = [c for c in CONVERSATIONS if any(row[c] for row in rows)] or ["messages"]
-            yield pl.DataFrame(
-                [{"id": row["id"]} | {c: row[c] for c in held} for row in rows],
-                schema={"id": pl.String} | dict.fromkeys(held, TURNS),
-            )
+    records = formats.records(str(file))
+    while chunk := list(islice(records, LINES)):
+        rows = [_row(file, record) for record in chunk]
+        held = [c for c in CONVERSATIONS if any(row.get(c) for row in rows)]
+        yield pl.DataFrame(
+            [{"id": row["id"]} | {c: row.get(c) for c in held} for row in rows],
+            schema={"id": pl.String} | dict.fromkeys(held, MESSAGES),
+        )
 
 
-def _row(file: Path, number: int, line: bytes) -> dict[str, Any]:
-    where = f"{file}:{number}"
+def _row(file: Path, record: formats.Record) -> dict[str, Any]:
+    where = f"{file}:{record.row}"
+    if record.value is None:
+        raise UserError(f"{where}: {record.trouble}")
     try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise UserError(f"{where}: not JSON ({error})") from None
-    if not isinstance(row, dict) or not any(row.get(c) for c in CONVERSATIONS):
-        raise UserError(f"{where}: no {' or '.join(CONVERSATIONS)}")
-    return {"id": str(row.get("id", where))} | {
-        c: [_turn(where, turn) for turn in _turns(row.get(c))] for c in CONVERSATIONS
+        columns = _conversations(record.value)
+    except ShapeError as error:
+        raise UserError(f"{where}: {error}") from None
+    turned = {
+        name: [message(**turn) for turn in columns[name]]
+        for name in CONVERSATIONS
+        if name in columns
     }
+    return {"id": str(record.value.get("id", where)), **turned}
 
 
-def _turns(value: Any) -> list[Any]:
-    if isinstance(value, str):
-        return [{"role": "user", "content": value}]
-    return value if isinstance(value, list) else []
-
-
-def _turn(where: str, turn: Any) -> dict[str, str | None]:
-    if not isinstance(turn, dict) or not isinstance(turn.get("role"), str):
-        raise UserError(f"{where}: a message is not an object with role and content")
-    calls = turn.get("tool_calls")
-    content = turn.get("content")
-    return {
-        "role": turn["role"],
-        "content": content if isinstance(content, str) else "",
-        "tool_calls": calls if isinstance(calls, str | None) else orjson.dumps(calls).decode(),
-    }
+def _conversations(record: dict[str, Any]) -> dict[str, Any]:
+    """The conversations of a record of any kind."""
+    for kind in KINDS:
+        try:
+            shape = shapes.find(record, kind)
+        except ShapeError:
+            continue
+        return shapes.content(record, shape, kind, None).columns
+    return shapes.prompt(record).columns

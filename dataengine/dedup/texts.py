@@ -133,9 +133,10 @@ def _pieces(column: pa.Array, side: Side) -> Iterator[tuple[pa.Array, np.ndarray
         return
     everyone = np.arange(len(turns))
     yield turns.field("content"), everyone, owners
-    calls = turns.field("tool_calls") if turns.type.get_field_index("tool_calls") >= 0 else None
-    if calls is not None and calls.null_count < len(calls):
-        yield calls, everyone, owners
+    for name in ("reasoning_content", "tool_calls"):
+        more = turns.field(name) if turns.type.get_field_index(name) >= 0 else None
+        if more is not None and more.null_count < len(more):
+            yield more, everyone, owners
 
 
 def _are_strings(column: pa.Array) -> bool:

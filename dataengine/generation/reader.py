@@ -12,8 +12,7 @@ from dataengine.ledger import Ledger
 from dataengine.models.config import ModelConfig
 from dataengine.row import Kind, schema
 from dataengine.sources.generated import Cast, GeneratedSource
-from dataengine.sources.ingest import KEPT_OF_A_BAD_RECORD
-from dataengine.stages.stage import FAILED, Context, Outcome, Reader, evidence
+from dataengine.stages.stage import FAILED, KEPT_OF_A_BAD_RECORD, Context, Outcome, Reader, evidence
 from personas.persona import document_of, persona_of
 
 

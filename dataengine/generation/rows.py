@@ -59,6 +59,7 @@ def content(kind: Kind, made: Generated, by: Answer) -> dict[str, Any]:
     if kind == "rlvr":
         return {
             "prompt": turns[:-1],
+            "tools": tools,
             "ground_truth": made.ground_truth,
             "verifier": made.verifier,
             "policy": by.model,
@@ -68,6 +69,7 @@ def content(kind: Kind, made: Generated, by: Answer) -> dict[str, Any]:
         "prompt": turns[:-1],
         "chosen": turns[-1:],
         "rejected": rejected,
+        "tools": tools,
         "chosen_model": by.model,
         "rejected_model": by.model,
     }
@@ -101,14 +103,11 @@ def identity(source: str, kind: Kind, columns: dict[str, Any]) -> str:
     """The id of a generated row: of its content, as for every other row."""
     names = {
         "sft": ("messages", "tools"),
-        "preference": ("prompt", "chosen", "rejected"),
-        "rlvr": ("prompt", "ground_truth", "verifier"),
+        "preference": ("prompt", "chosen", "rejected", "tools"),
+        "rlvr": ("prompt", "ground_truth", "verifier", "tools"),
     }[kind]
     return row_id(source, {name: columns.get(name) for name in names})
 
 
 def _turn(turn: Message) -> Message:
-    calls = turn.get("tool_calls")
-    if calls is not None and not isinstance(calls, str):
-        calls = orjson.dumps(calls).decode()
-    return message(turn["role"], turn.get("content") or "", tool_calls=calls, name=turn.get("name"))
+    return message(**{**turn, "content": turn.get("content") or ""})

@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from dataengine.errors import UserError
-from dataengine.row import MESSAGES, schema
+from dataengine.row import FOR_THE_TEMPLATE, MESSAGES, schema
 from dataengine.stages.stage import FAILED
 
 PROMPTS = {
@@ -21,6 +21,7 @@ PROMPTS = {
     "licence": pl.String(),
     "verifier": pl.String(),
     "ground_truth": pl.String(),
+    **FOR_THE_TEMPLATE,
 }
 """A prompt, by the identity of its text, where it was taken from, and how its answers can be
 checked where they can."""

@@ -143,14 +143,14 @@ class _Reading:
         given = value.get("prompt")
         if isinstance(given, str) and given in self._ids_of_texts:
             return self._ids_of_texts[given]
-        prompt = records.turns(value)
-        found = records.identity(prompt)
+        asked = records.turns(value)
+        found = records.identity(asked["prompt"])
         if isinstance(given, str):
             self._ids_of_texts[given] = found
         if found not in self._prompts:
             self._prompts[found] = {
                 "prompt_id": found,
-                "prompt": prompt,
+                **asked,
                 "origin": _text(value, "origin") or self._dataset,
                 **{key: _text(value, key) for key in self._named},
             }
@@ -277,7 +277,7 @@ class _Reading:
         """The id of a prompt that some candidate answers."""
         given = value.get("prompt")
         known = self._ids_of_texts.get(given) if isinstance(given, str) else None
-        found = known or records.identity(records.turns(value))
+        found = known or records.identity(records.turns(value)["prompt"])
         if found not in self._prompts:
             raise BadRecord("no candidate answers this prompt")
         return found

@@ -9,12 +9,13 @@ from typing import Any
 import orjson
 import polars as pl
 
+from dataengine import published
 from dataengine.errors import UserError
 from dataengine.preferences import records
 from dataengine.preferences.candidates import PROMPTS, empty, filled
 from dataengine.preferences.records import BadRecord
 from dataengine.preferences.source import FromBuild, FromTable, Prompts
-from dataengine.row import Kind, draw, prompt_column
+from dataengine.row import FOR_THE_TEMPLATE, Kind, draw, prompt_column
 from dataengine.stages.stage import FAILED, evidence
 from dataengine.text import prompt_ids
 
@@ -77,11 +78,9 @@ class Build:
 
     def _rows(self, file: Path, condition: pl.Expr | None) -> pl.DataFrame:
         """The columns of a file that tell of prompts."""
-        wanted = {prompt_column(self.kind), "provenance", *ABOUT, *CHECKED}
-        found = pl.scan_parquet(file)
-        if condition is not None:
-            found = found.filter(condition)
-        return found.select(c for c in found.collect_schema().names() if c in wanted).collect()
+        wanted = {prompt_column(self.kind), "provenance", *ABOUT, *CHECKED, *FOR_THE_TEMPLATE}
+        found = published.read(file, wanted | ({"reason"} if condition is not None else set()))
+        return found if condition is None else found.filter(condition)
 
     def _read(self, file: Path, condition: pl.Expr | None) -> pl.DataFrame:
         rows = self._rows(file, condition)
@@ -95,17 +94,19 @@ class Build:
         checks = [_checked(row) for row in told.iter_rows(named=True)]
         return rows.select(
             prompt_ids(rows, self.kind).alias("prompt_id"),
-            _whole_turns(rows.select(turns.alias("prompt")).to_series()),
+            rows.select(turns.alias("prompt")).to_series(),
             pl.lit(self.name).alias("origin"),
             *ABOUT,
             pl.Series("verifier", [v for v, _ in checks], dtype=pl.String),
             pl.Series("ground_truth", [t for _, t in checks], dtype=pl.String),
+            *(pl.col(c) if c in rows.columns else NOTHING.alias(c) for c in FOR_THE_TEMPLATE),
         )
 
 
 NOT_DRAWN = pl.col("reason") == "not drawn"
 ABOUT = ("skill", "language", "licence")
 CHECKED = ("verifier", "ground_truth")
+NOTHING = pl.lit(None, pl.String)
 
 
 def _checked(row: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -116,21 +117,6 @@ def _checked(row: Mapping[str, Any]) -> tuple[str | None, str | None]:
         told = orjson.loads(details) if details else {}
     verifier, truth = told.get("verifier"), told.get("ground_truth")
     return (verifier, truth) if verifier and truth else (None, None)
-
-
-def _whole_turns(prompts: pl.Series) -> pl.Series:
-    """Published turns lack the fields that are null in the whole build; ours have all four."""
-    return pl.Series(
-        "prompt",
-        [
-            [
-                {key: turn.get(key) for key in ("role", "content", "tool_calls", "name")}
-                for turn in p
-            ]
-            for p in prompts.to_list()
-        ],
-        dtype=PROMPTS["prompt"],
-    )
 
 
 def build(folder: Path, source: str, pinned: str | None = None) -> Build:
@@ -259,7 +245,7 @@ def _of_table(table: FromTable, source: str, failed: list[dict[str, Any]]) -> pl
 
 
 def _row(value: Mapping[str, Any], table: FromTable) -> dict[str, Any]:
-    prompt = records.turns(value)
+    asked = records.turns(value)
     verifier, truth = value.get("verifier"), value.get("ground_truth")
     if truth is not None and not isinstance(truth, str):
         truth = orjson.dumps(truth).decode()
@@ -267,8 +253,8 @@ def _row(value: Mapping[str, Any], table: FromTable) -> dict[str, Any]:
         key: value.get(key) for key in ("skill", "language", "licence") if key in table.columns
     }
     return {
-        "prompt_id": records.identity(prompt),
-        "prompt": prompt,
+        "prompt_id": records.identity(asked["prompt"]),
+        **asked,
         "origin": table.called,
         "verifier": verifier if verifier and truth else None,
         "ground_truth": truth if verifier and truth else None,

@@ -4,14 +4,15 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-import orjson
-
 from dataengine.preferences.source import Given
-from dataengine.row import Message, message, violation
-from dataengine.sources.ingest import KEPT_OF_A_BAD_RECORD, Record
+from dataengine.row import FOR_THE_TEMPLATE, Message, message, violation
+from dataengine.rows import shapes
+from dataengine.rows.calls import dumped
+from dataengine.rows.errors import ShapeError
+from dataengine.rows.formats import Record
 from dataengine.sources.where import Where
-from dataengine.stages.stage import evidence
-from dataengine.text import prompt_id
+from dataengine.stages.stage import KEPT_OF_A_BAD_RECORD, evidence, recognisable
+from dataengine.text import prompt_id, spoken
 
 BATCH = 8_192
 
@@ -33,7 +34,9 @@ def read(table: Given, key: str, source: str) -> Iterator[Record]:
         holds = iter(where.holds(sound)) if where and sound else None
         for record in batch:
             if record.value is not None and holds is not None and not next(holds):
-                yield record._replace(value=None, trouble="where", raw=_beginning(record.value))
+                yield record._replace(
+                    value=None, trouble="where", raw=recognisable(dict(record.value))
+                )
             else:
                 yield _renamed(record, table.columns)
 
@@ -46,30 +49,24 @@ def _renamed(record: Record, columns: Mapping[str, str]) -> Record:
     return record._replace(value={**value, **named})
 
 
-def turns(value: Mapping[str, Any]) -> list[Message]:
-    """The prompt of a record: its `prompt`, or the turns of `messages` before the first answer.
+def turns(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The prompt of a record, with its tools: its `prompt`, or `messages` before the first answer.
 
     Raises:
         BadRecord: there is none, or it breaks the invariants of a prompt.
     """
-    given = value.get("prompt")
-    if given is None:
-        given = [*_until_answered(value.get("messages"))]
-    if isinstance(given, str):
-        given = [message("user", given)]
-    if not isinstance(given, list) or not given:
-        raise BadRecord("no prompt")
+    given = {key: value[key] for key in (*shapes.BESIDE, "prompt") if value.get(key) is not None}
+    if "prompt" not in given:
+        given["messages"] = [*_until_answered(value.get("messages"))]
     try:
-        found = [
-            message(t["role"], t.get("content") or "", tool_calls=_text(t), name=t.get("name"))
-            for t in given
-        ]
-    except (KeyError, TypeError, AttributeError):
-        raise BadRecord("no prompt: its turns are no messages") from None
-    wrong = violation("rlvr", {"prompt": found, "ground_truth": "-", "verifier": "-"})
+        found = shapes.prompt(given).columns
+    except ShapeError as error:
+        raise BadRecord(f"no prompt: {error}") from None
+    prompt = [message(**turn) for turn in found["prompt"]]
+    wrong = violation("rlvr", {"prompt": prompt, "ground_truth": "-", "verifier": "-"})
     if wrong:
         raise BadRecord(wrong)
-    return found
+    return {"prompt": prompt, **{name: dumped(found[name]) for name in FOR_THE_TEMPLATE}}
 
 
 def _until_answered(messages: Any) -> Iterator[Any]:
@@ -79,20 +76,15 @@ def _until_answered(messages: Any) -> Iterator[Any]:
         yield turn
 
 
-def _text(turn: Mapping[str, Any]) -> str | None:
-    calls = turn.get("tool_calls")
-    return orjson.dumps(calls).decode() if calls and not isinstance(calls, str) else calls or None
-
-
 def identity(prompt: list[Message]) -> str:
     """The prompt's id: that of its turns' texts, whatever the source or kind of the row."""
-    return prompt_id("\n".join(turn["content"] for turn in prompt))
+    return prompt_id(spoken(prompt))
 
 
 def failed(source: str, key: str, record: Record, reason: str) -> dict[str, Any]:
     """A record that could not be used, as a failed row."""
     short, _, detail = reason.partition(": ")
-    raw = record.raw or (_beginning(record.value) if record.value else "")
+    raw = record.raw or (recognisable(dict(record.value)) if record.value else "")
     return {
         "source": source,
         "row": record.row,
@@ -100,11 +92,3 @@ def failed(source: str, key: str, record: Record, reason: str) -> dict[str, Any]
         "evidence": evidence(table=key, row=record.row, detail=detail or short),
         "record": raw[:KEPT_OF_A_BAD_RECORD],
     }
-
-
-def _beginning(value: Mapping[str, Any]) -> str:
-    try:
-        text = orjson.dumps(dict(value), default=str)
-    except orjson.JSONEncodeError:
-        return repr(value)[:KEPT_OF_A_BAD_RECORD].encode(errors="replace").decode()
-    return text[:KEPT_OF_A_BAD_RECORD].decode(errors="ignore")

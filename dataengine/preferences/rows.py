@@ -12,10 +12,10 @@ from dataengine.preferences.candidates import LOST, Judged, filled
 from dataengine.preferences.rules import Pairs
 from dataengine.preferences.truncation import equal_when_truncated
 from dataengine.publish.licence import Licence, strictest
-from dataengine.row import message, row_id, schema, violation
+from dataengine.row import FOR_THE_TEMPLATE, message, row_id, schema, violation
 from dataengine.sources.source import Source
 from dataengine.stages.stage import FAILED, Outcome, evidence
-from dataengine.text import said
+from dataengine.text import said, spoken
 
 PART_ROWS = 8_192
 NOT_MADE = ("no answer", "one candidate", "not judged", "no such answer")
@@ -60,6 +60,7 @@ class Rows:
             "prompt": pair["prompt"],
             "chosen": [message("assistant", pair["text"])],
             "rejected": [message("assistant", pair["text_rejected"])],
+            **{name: pair[name] for name in FOR_THE_TEMPLATE},
         }
         first = row_id(self.source.name, content)
         occurrence = self._seen[first]
@@ -111,7 +112,7 @@ def unpaired(
         facts = {key: row[key] for key in ("prompt_id", "first", "second") if row.get(key)}
         said = {"reason": row["reason"], "evidence": evidence(**facts)}
         if row["reason"] in NOT_MADE:
-            record = "\n".join(turn["content"] for turn in row["prompt"] or [])
+            record = spoken(row["prompt"] or [])
             failed.append({"source": source.name, "row": None, "record": record[:2_000], **said})
         else:
             dropped.append(_lost(source, row, said))

@@ -94,6 +94,11 @@ def _body(manifest: Manifest) -> str:
         leaks=_leaks(manifest),
         overlapping=_overlapping(manifest),
         spared=_spared(manifest),
+        not_carried=[
+            [source["name"], f"`{key}`", rows]
+            for source in manifest["sources"]
+            for key, rows in source.get("not_carried", {}).items()
+        ],
         local=[source["name"] for source in manifest["sources"] if source.get("path")],
         notebook=_notebook,
     )

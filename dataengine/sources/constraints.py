@@ -5,14 +5,15 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from dataengine.sources import shapes
+from dataengine.rows import shapes
+from dataengine.rows.errors import ShapeError
 from dataengine.sources.source import RecordSource
 from eval.verifiers import ifeval_constraints
 
 
 def constrained(
     record: Mapping[str, Any], source: RecordSource, seed: int, row: int
-) -> dict[str, Any]:
+) -> shapes.Content:
     """A record's prompt with constraints attached, and the ground truth that verifies them.
 
     They are drawn from (seed, source, row number) alone, so that they can hold together and none
@@ -22,18 +23,20 @@ def constrained(
         ShapeError: the record has no prompt, or its prompt does not end with a user turn.
     """
     assert source.constraints is not None
-    prompt = shapes.prompt(record)
+    found = shapes.prompt(record)
+    prompt = found.columns["prompt"]
     if prompt[-1]["role"] != "user":
-        raise shapes.ShapeError("the prompt does not end with a user turn")
+        raise ShapeError("the prompt does not end with a user turn")
     key = hashlib.blake2b(f"{seed}:{source.name}:{row}".encode(), digest_size=8).digest()
     drawing = random.Random(int.from_bytes(key, "big"))
     request = prompt[-1]["content"]
     drawn = ifeval_constraints.draw(drawing, drawing.randint(*source.constraints))
     bound = [constraint.bound(request) for constraint in drawn]
     asked = f"{request}\n\n{' '.join(constraint.text for constraint in bound)}"
-    return {
+    columns = found.columns | {
         "prompt": [*prompt[:-1], {**prompt[-1], "content": asked}],
         "ground_truth": ifeval_constraints.ground_truth(bound),
         "verifier": "ifeval",
         "gold": None,
     }
+    return shapes.Content(columns, found.keys)

@@ -1,34 +1,20 @@
 """Sources that are files: one path, a glob, or any fsspec URL, in the usual formats."""
 
-import codecs
-import csv
-import gzip
 import hashlib
-import io
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
-import orjson
-import pyarrow as pa
-import pyarrow.ipc
-import pyarrow.parquet as pq
 from pydantic import Field, field_validator
 
 from dataengine.errors import UserError
-from dataengine.sources.ingest import Record, RecordReader
-from dataengine.sources.shapes import KEYS
+from dataengine.rows import formats
+from dataengine.rows.dialect import Dialect, dialect
+from dataengine.rows.formats import Record
+from dataengine.sources.ingest import RecordReader
 from dataengine.sources.source import RecordSource
-
-LONGEST_RECORD = 16 << 20
-"""Bytes of one record; a longer one is no training row and would not fit beside its kin."""
-
-RECORD_KEYS = {key for keys in KEYS.values() for key in keys}
-"""A JSON object with one of these is a record, not the wrapping of a list of records."""
 
 
 class FileSource(RecordSource):
@@ -143,7 +129,7 @@ class FileReader(RecordReader):
     def known_rows(self) -> int | None:
         if not self.settled():
             return None
-        counts = [_count(f) for f in self.source.files()]
+        counts = [formats.count(f) for f in self.source.files()]
         if any(c is None for c in counts):
             return None
         total = sum(cast(list[int], counts))
@@ -157,13 +143,21 @@ class FileReader(RecordReader):
 
     def records(self) -> Iterator[Record]:
         """The records as they are, before they become rows."""
+        files = self.source.files()
+        names = _names(files)
         left = self.limit
-        for file in self.source.files():
-            for record in _reader(file)(file):
+        for file, name in zip(files, names, strict=True):
+            for record in formats.records(file):
                 if left == 0:
                     return
-                yield record
+                yield record._replace(file=name)
                 left = None if left is None else left - 1
+
+    def notes(self) -> Iterator[str]:
+        """What was guessed about the files, where it is not the usual."""
+        for file in self.source.files():
+            if formats.suffix(file) in (".csv", ".tsv") and dialect(file) != Dialect():
+                yield f"{self.source.name}: {Path(file).name} is read with {dialect(file)}"
 
 
 def content_hash(file: str) -> str:
@@ -197,187 +191,21 @@ def matching(pattern: Path) -> list[Path]:
     return sorted(path for path in found if path.is_file())
 
 
-@contextmanager
-def _opened(file: str) -> Iterator[IO[bytes]]:
-    """The file's bytes, unpacked where it is packed."""
-    if "://" in file:
-        import fsspec
-
-        with fsspec.open(file, "rb", compression="infer") as stream:
-            yield stream
-    elif file.endswith(".gz"):
-        with gzip.open(file) as packed:
-            yield cast(IO[bytes], packed)
-    elif file.endswith(".zst"):
-        with pa.OSFile(file) as raw, pa.CompressedInputStream(raw, "zstd") as unpacked:
-            yield io.BufferedReader(cast(Any, unpacked), 1 << 20)
-    else:
-        with Path(file).open("rb", buffering=1 << 20) as stream:
-            yield stream
-
-
-def _json_lines(file: str) -> Iterator[Record]:
-    with _opened(file) as stream:
-        number = 0
-        while line := stream.readline(LONGEST_RECORD + 1):
-            number += 1
-            line = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
-            size = len(line)
-            if size > LONGEST_RECORD and not line.endswith(b"\n"):
-                size += _skip_line(stream)
-                yield _bad(number, line, f"too long: {size:,} bytes in one record")
-                continue
-            if line.isspace():
-                continue
-            yield _parsed(number, line)
-
-
-def _skip_line(stream: IO[bytes]) -> int:
-    skipped = 0
-    while piece := stream.readline(LONGEST_RECORD):
-        skipped += len(piece)
-        if piece.endswith(b"\n"):
-            break
-    return skipped
-
-
-def _parsed(number: int, line: bytes) -> Record:
-    try:
-        value = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        return _bad(number, line, _trouble(line, error))
-    if not isinstance(value, dict):
-        return _bad(number, line, f"not an object: a {type(value).__name__}")
-    return Record(number, value, len(line))
-
-
-def _trouble(line: bytes, error: orjson.JSONDecodeError) -> str:
-    """What is wrong with a line, in the words of the invariant it breaks."""
-    try:
-        line.decode()
-    except UnicodeDecodeError as wrong:
-        return f"not UTF-8: byte {wrong.start}"
-    if "surrogate" in str(error):
-        return "lone surrogate"
-    if b"\0" in line:
-        return "NUL character"
-    return f"not JSON: {error.msg} at column {error.colno}"
-
-
-def _bad(number: int, line: bytes, trouble: str) -> Record:
-    return Record(number, None, 0, trouble, line[:4_096].decode(errors="replace"))
-
-
-def _json(file: str) -> Iterator[Record]:
-    with _opened(file) as stream:
-        text = stream.read().removeprefix(codecs.BOM_UTF8)
-    try:
-        values = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        hint = "; one object a line is .jsonl" if "after document" in error.msg else ""
-        raise UserError(f"{file}:{error.lineno}: not JSON: {error.msg}{hint}") from None
-    if isinstance(values, dict):
-        lists = [v for v in values.values() if isinstance(v, list)]
-        whole = len(lists) != 1 or values.keys() & RECORD_KEYS
-        values = [values] if whole else lists[0]
-    elif not isinstance(values, list):
-        raise UserError(f"{file}: holds a {type(values).__name__}, not a list of objects")
-    for number, value in enumerate(values, 1):
-        if isinstance(value, dict):
-            yield Record(number, value, len(text) // len(values))
-        else:
-            yield _bad(number, repr(value).encode(), "not an object")
-
-
-def _parquet(file: str) -> Iterator[Record]:
-    number = 0
-    with _opened(file) as stream:
-        for batch in pq.ParquetFile(stream, page_checksum_verification=True).iter_batches(1_024):
-            size = batch.nbytes // max(batch.num_rows, 1)
-            for value in batch.to_pylist():
-                number += 1
-                yield Record(number, value, size)
-
-
-def _arrow(file: str) -> Iterator[Record]:
-    number = 0
-    with _opened(file) as stream:
-        for batch in _arrow_batches(stream):
-            size = batch.nbytes // max(batch.num_rows, 1)
-            for value in batch.to_pylist():
-                number += 1
-                yield Record(number, value, size)
-
-
-def _arrow_batches(stream: IO[bytes]) -> Iterator[pa.RecordBatch]:
-    """Both of Arrow's forms: the file format, and the stream that `datasets` writes."""
-    if stream.read(6) == b"ARROW1":
-        stream.seek(0)
-        opened = pa.ipc.open_file(stream)
-        yield from (opened.get_batch(i) for i in range(opened.num_record_batches))
-    else:
-        stream.seek(0)
-        yield from pa.ipc.open_stream(stream)
-
-
-def _csv(file: str) -> Iterator[Record]:
-    with _opened(file) as stream:
-        text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        csv.field_size_limit(LONGEST_RECORD)
-        for number, value in enumerate(csv.DictReader(text), 2):
-            size = sum(len(v) for v in value.values() if isinstance(v, str))
-            if None in value:
-                yield _bad(number, repr(value).encode(errors="replace"), "more fields than headers")
-            else:
-                yield Record(number, value, size)
-
-
-FORMATS: dict[str, Callable[[str], Iterator[Record]]] = {
-    ".jsonl": _json_lines,
-    ".ndjson": _json_lines,
-    ".json": _json,
-    ".parquet": _parquet,
-    ".csv": _csv,
-    ".arrow": _arrow,
-    ".feather": _arrow,
-}
-PACKED = (".gz", ".zst")
-
-
-def _suffix(file: str) -> str:
-    path = Path(file)
-    return Path(path.stem).suffix if path.suffix in PACKED else path.suffix
-
-
 def _known(file: str, source: str) -> str:
-    if _suffix(file) not in FORMATS:
+    if not formats.known(file):
         raise UserError(
             f"source {source}: path: {file} is of no known format "
-            f"({' '.join(FORMATS)}, {' '.join(PACKED)} of text)"
+            f"({' '.join(formats.FORMATS)}, {' '.join(formats.PACKED)} of text)"
         )
     return file
 
 
-def _reader(file: str) -> Callable[[str], Iterator[Record]]:
-    read = FORMATS[_suffix(file)]
-
-    def checked(file: str) -> Iterator[Record]:
-        try:
-            yield from read(file)
-        except (OSError, EOFError, pa.ArrowException, csv.Error, zlib.error) as error:
-            raise UserError(f"{file}: cannot be read: {error}") from None
-
-    return checked
-
-
-def _count(file: str) -> int | None:
-    """Rows of a local file where counting is cheap: lines, or what Parquet's footer says."""
-    if "://" in file or file.endswith(PACKED):
-        return None
-    suffix = _suffix(file)
-    if suffix == ".parquet":
-        return int(pq.read_metadata(file).num_rows)
-    if suffix not in (".jsonl", ".ndjson"):
-        return None
-    with Path(file).open("rb") as stream:
-        return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
+def _names(files: list[str]) -> list[str | None]:
+    """What rows call the files of a source: nothing where there is one, else their names below the
+    folder that all of them share."""
+    if len(files) == 1:
+        return [None]
+    first, last = min(files), max(files)
+    alike = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), 0)
+    shared = first.rfind("/", 0, alike) + 1
+    return [file[shared:] for file in files]

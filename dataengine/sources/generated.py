@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from dataengine.config import Config
 from dataengine.row import Kind
-from dataengine.sources.ingest import Record
+from dataengine.rows.formats import Record
 from dataengine.sources.place import Place
 from dataengine.sources.source import Amount, Source
 from eval import verifiers

@@ -9,7 +9,9 @@ from typing import Any
 from pydantic import Field
 
 from dataengine.errors import UserError
-from dataengine.sources.ingest import Record, RecordReader
+from dataengine.rows.calls import without_padding
+from dataengine.rows.formats import Record
+from dataengine.sources.ingest import RecordReader
 from dataengine.sources.source import RecordSource
 
 
@@ -65,10 +67,13 @@ class HubReader(RecordReader):
                 revision=revision,
                 streaming=True,
             )
+            # no row holds images or audio, so that nothing is needed to decode them
+            stream = stream.decode(False) if stream.features else stream
             for number, value in enumerate(stream, 1):
                 if self.limit and number > self.limit:
                     return
-                yield Record(number, dict(value), _size(value))
+                record = {k: without_padding(v, k) for k, v in value.items()}
+                yield Record(number, record, _size(value))
         except UserError:
             raise
         except Exception as error:

@@ -1,15 +1,32 @@
 """From records to rows: shape, invariants, ids and provenance; what cannot be a row says why."""
 
+import difflib
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar
 
+import orjson
 import polars as pl
 from pydantic import Field
 
 from dataengine.errors import UserError
-from dataengine.row import MEASURED, Kind, row_id, schema, text_violation, violation
-from dataengine.sources import shapes
+from dataengine.row import (
+    FOR_THE_TEMPLATE,
+    MEASURED,
+    MESSAGES,
+    PROVENANCE,
+    Kind,
+    message,
+    row_id,
+    schema,
+    text_violation,
+    violation,
+)
+from dataengine.rows import shapes
+from dataengine.rows.calls import dumped
+from dataengine.rows.errors import ShapeError
+from dataengine.rows.formats import Record
+from dataengine.rows.turns import Keys, with_reasoning
 from dataengine.sources.constraints import constrained
 from dataengine.sources.source import RecordSource
 from dataengine.sources.where import Where
@@ -34,18 +51,7 @@ NUMBERS = {
     c for columns in MEASURED.values() for c, dtype in columns.items() if dtype == pl.Float64
 }
 """The columns beside a row's content that hold numbers; the others hold text."""
-
-
-class Record(NamedTuple):
-    """One record of a source, or why there is none where one should be."""
-
-    row: int
-    """Line or row number in the source, from 1 as editors count."""
-    value: dict[str, Any] | None
-    size: int = 0
-    """Bytes it took in its file, as far as known."""
-    trouble: str | None = None
-    raw: str = ""
+NOTHING = dict.fromkeys(field.name for field in PROVENANCE.fields)  # type: ignore[attr-defined]
 
 
 class Ingest:
@@ -58,23 +64,35 @@ class Ingest:
         self.source, self.kind, self.seed = source, kind, seed
         self.dataset, self.revision = dataset, revision
         self.shape = source.shape
+        self.not_carried: Counter[str] = Counter()
+        """How many rows had a key that says something and is not carried, by its name."""
+        self.renamed: dict[str, str] = {}
+        """Keys that were read under another name than the usual one, with our name."""
         self._seen: Counter[str] = Counter()
+        self._there: dict[str, None] = {}
+        self._shapeless: str | None = None
         self._where = Where(source.where, f"source {source.name}") if source.where else None
 
     def parts(self, records: Iterable[Record]) -> Iterator[Outcome]:
-        """Rows and quarantined records, in parts of bounded size.
+        """Rows and quarantined records, in parts of bounded size; the last one has the figures.
 
         Raises:
-            UserError: the first records show that no record of this source can become a row
-                (an unknown shape, plain text), or `where` is wrong.
+            UserError: no record of the first part is of a known shape, `columns` names a column
+                that no record has, or `where` is wrong.
         """
+        taken = 0
         for batch in _batches(records):
             rows: list[dict[str, Any]] = []
             failed: list[dict[str, Any]] = []
             for record in self._taken(batch, failed):
+                self._there |= dict.fromkeys(record.value or ())
                 trouble = self._row(record, rows)
                 if trouble:
                     failed.append(self._failed(record, trouble))
+            if self._shapeless and not self.shape:
+                self._named_columns_are_there()
+                raise UserError(f"source {self.source.name}: {self._shapeless}")
+            taken += len(batch)
             yield Outcome(
                 kept=pl.DataFrame(rows, schema=schema(self.kind)),
                 dropped=pl.DataFrame(schema=schema(self.kind)),
@@ -83,6 +101,14 @@ class Ingest:
             )
         if self._where:
             self._where.done()
+        if self._there:
+            self._named_columns_are_there()
+
+    def figures(self) -> dict[str, Any]:
+        """What the manifest says of the records' keys."""
+        lost = dict(sorted(self.not_carried.items(), key=lambda pair: (-pair[1], pair[0])))
+        named = {"not_carried": lost, "read_as": dict(sorted(self.renamed.items()))}
+        return {key: value for key, value in named.items() if value}
 
     def _taken(self, batch: list[Record], failed: list[dict[str, Any]]) -> list[Record]:
         """The records of a batch that parse and meet `where`; the others go to `failed`."""
@@ -107,19 +133,19 @@ class Ingest:
         assert record.value is not None
         value = self._renamed(record.value)
         try:
-            shape = self.shape or self._found(value)
-            if self.source.constraints:
-                content = constrained(value, self.source, self.seed, record.row)
-            else:
-                content = shapes.content(value, shape, self.kind, self.source.verifier)
-        except shapes.ShapeError as error:
-            return f"shape: {error}"
+            content, keys = self._content(value, record.row)
+        except ShapeError as error:
+            return f"{error.reason}: {error}"
+        except (UserError, MemoryError):
+            raise
+        except Exception as error:  # one record must not end a build
+            return f"{type(error).__name__} in read: {error}"
+        gold = content.pop("gold", None)
         known = {c: value.get(c) for c in MEASURED[self.kind]}
         said = {c: value.get(c) for c in SAID}
         trouble = violation(self.kind, content) or _mistyped(known | said)
         if trouble:
             return trouble
-        gold = content.pop("gold", None)
         first = row_id(self.source.name, content)
         occurrence = self._seen[first]
         self._seen[first] += 1
@@ -132,10 +158,35 @@ class Ingest:
                 "skill": said["skill"] or self.source.skill,
                 "language": said["language"] or self.source.language,
                 "licence": said["licence"] or self.source.licence,
-                "provenance": self._provenance(record.row),
+                "own": self._own(record.value),
+                "provenance": self._provenance(record, value),
             }
         )
+        self._account_for(keys)
         return None
+
+    def _content(self, value: dict[str, Any], row: int) -> tuple[dict[str, Any], Keys]:
+        """The content columns of a record in their stored form, and what became of its keys."""
+        shape = self.shape or self._found(value)
+        if self.source.constraints:
+            made = constrained(value, self.source, self.seed, row)
+        else:
+            made = shapes.content(value, shape, self.kind, self.source.verifier)
+        columns = dict(made.columns)
+        for name, dtype in schema(self.kind).items():
+            if dtype == MESSAGES and name in columns:
+                turns = with_reasoning(columns[name], self.source.reasoning, made.keys)
+                columns[name] = [message(**turn) for turn in turns]
+        for name in FOR_THE_TEMPLATE:
+            columns[name] = dumped(columns.get(name))
+        return columns, made.keys
+
+    def _account_for(self, keys: Keys) -> None:
+        """Count the keys of a row that it does not carry."""
+        carried = {"id", *SAID, *MEASURED[self.kind], *self.source.keep}
+        carried |= set(self.source.columns.values())
+        self.not_carried.update(keys.lost - carried)
+        self.renamed.update(keys.renamed)
 
     def _renamed(self, value: dict[str, Any]) -> dict[str, Any]:
         """The record with our names for the columns that the source calls something else.
@@ -151,22 +202,40 @@ class Ingest:
         return {k: v for k, v in value.items() if k not in silent} | named
 
     def _found(self, value: dict[str, Any]) -> shapes.Shape:
-        """The source's shape, from the first record; later ones must have it too."""
+        """The source's shape, from the first record that has one; later ones must have it too."""
         try:
             self.shape = shapes.find(value, self.kind)
-        except shapes.ShapeError as error:
-            raise UserError(f"source {self.source.name}: {error}") from None
+        except ShapeError as error:
+            self._shapeless = self._shapeless or str(error)
+            raise
         return self.shape
 
-    def _provenance(self, row: int) -> dict[str, Any]:
-        return {
+    def _named_columns_are_there(self) -> None:
+        """Refuse a name under `columns` or `keep` that no record has."""
+        named = [(f"columns: {our}", theirs) for our, theirs in self.source.columns.items()]
+        named += [("keep", own) for own in self.source.keep]
+        for key, theirs in named:
+            if theirs not in self._there:
+                near = difflib.get_close_matches(theirs, self._there, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise UserError(
+                    f"source {self.source.name}: {key}: no record has {theirs}; they have "
+                    f"{', '.join([*self._there][:20])}{hint}"
+                )
+
+    def _own(self, value: Mapping[str, Any]) -> str | None:
+        """The source's own columns that it asked to keep, as JSON."""
+        own = {key: value[key] for key in self.source.keep if value.get(key) is not None}
+        return orjson.dumps(own, default=str).decode() if own else None
+
+    def _provenance(self, record: Record, value: Mapping[str, Any]) -> dict[str, Any]:
+        own = value.get("id")
+        return NOTHING | {
             "dataset": self.dataset,
             "revision": self.revision,
-            "row": row,
-            "persona": None,
-            "recipe": None,
-            "model": None,
-            "request": None,
+            "file": record.file,
+            "row": record.row,
+            "source_id": str(own) if isinstance(own, str | int) else None,
         }
 
     def _failed(self, record: Record, reason: str) -> dict[str, Any]:
@@ -174,11 +243,12 @@ class Ingest:
         raw = record.raw
         if not raw and record.value is not None:
             raw = recognisable(record.value)
+        where = {"row": record.row} | ({"file": record.file} if record.file else {})
         return {
             "source": self.source.name,
             "row": record.row,
             "reason": short if detail else reason,
-            "evidence": evidence(row=record.row, detail=detail or reason),
+            "evidence": evidence(**where, detail=detail or reason),
             "record": raw[:KEPT_OF_A_BAD_RECORD],
         }
 
@@ -187,6 +257,7 @@ class RecordReader(Reader):
     """A stage that reads the records of one source and makes rows of them."""
 
     name: ClassVar[str] = "read"
+    version: ClassVar[int] = 2
     source: RecordSource
     kind: Kind
     limit: int | None = Field(None, gt=0)
@@ -206,8 +277,16 @@ class RecordReader(Reader):
         """The records as they are, before they become rows."""
         raise NotImplementedError
 
+    def notes(self) -> Iterator[str]:
+        """What a person should know of how the records are read."""
+        yield from ()
+
     def read(self, context: Context) -> Iterator[Outcome]:
-        return Ingest(self.source, self.kind, context.seed, *self.origin()).parts(self.records())
+        for note in self.notes() if context.notify else ():
+            context.notify(note)
+        ingest = Ingest(self.source, self.kind, context.seed, *self.origin())
+        yield from ingest.parts(self.records())
+        context.figures.update(ingest.figures())
 
 
 def _mistyped(known: dict[str, Any]) -> str | None:

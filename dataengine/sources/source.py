@@ -5,9 +5,9 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
-from dataengine.config import Config
-
-Shape = Literal["messages", "conversations", "alpaca", "completion", "preference", "rlvr", "item"]
+from dataengine.config import Config, unknown
+from dataengine.row import MEASURED, schema
+from dataengine.rows.shapes import BESIDE, KEYS, READ, Shape
 
 
 class Amount(NamedTuple):
@@ -61,6 +61,14 @@ class Source(Config):
         return self.model_dump(exclude={"rows", "fraction", "repeat", "tokens"})
 
 
+NAMES = (
+    {name for names in (*KEYS.values(), *READ.values()) for name in names}
+    | {name for columns in MEASURED.values() for name in columns}
+    | {*BESIDE, "id", "input", "history", "meta", "skill", "language", "licence"}
+)
+"""Our names for the columns of a record, which `columns` may give to the source's own."""
+
+
 class RecordSource(Source):
     """A source of records (files, Hub datasets) that still have to become rows."""
 
@@ -68,6 +76,11 @@ class RecordSource(Source):
     """How the records are laid out; found from their keys where absent."""
     columns: dict[str, str] = Field(default_factory=dict)
     """Our name -> the source's own name, for example {prompt: question, completion: answer}."""
+    keep: tuple[str, ...] = ()
+    """The source's own columns that stay, under their own names."""
+    reasoning: Literal["keep", "in_content", "drop"] = "keep"
+    """What becomes of the assistant's reasoning: kept as `reasoning_content`, moved into the
+    content between <think> tags, or dropped."""
     where: str | None = None
     """A DuckDB condition on the source's own columns; rows that fail it are not taken."""
     verifier: str | None = None
@@ -77,6 +90,24 @@ class RecordSource(Source):
     (seed, row), and verify those; the answers that the records have are not used."""
     base: Path = Field(default=Path(), exclude=True)
     """The folder that relative paths start from: the mixture file's own."""
+
+    @model_validator(mode="after")
+    def _known_names(self) -> "RecordSource":
+        """A verifier may read columns of names that it alone knows."""
+        for our in self.columns if not self.verifier else ():
+            if our not in NAMES:
+                raise unknown(our, sorted(NAMES), "column", "columns")
+        return self
+
+    @field_validator("keep")
+    @classmethod
+    def _no_names_of_ours(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        ours = {name for kind in MEASURED for name in schema(kind)}
+        if taken := ours.intersection(value):
+            raise ValueError(
+                f"{min(taken)} is a column of every dataset: it cannot be kept as well"
+            )
+        return value
 
     @field_validator("constraints")
     @classmethod

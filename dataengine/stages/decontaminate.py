@@ -112,6 +112,7 @@ class Decontaminate(Stage):
                 cache=context.cache,
                 threads=context.workers,
                 paraphrases=self.paraphrases is not None,
+                allow_textless=True,
             )
         except ValueError as error:
             raise UserError(f"decontaminate: {error}") from None
@@ -119,7 +120,10 @@ class Decontaminate(Stage):
             findings = self._judged(findings, self.paraphrases, context)
         return Survey(
             found=findings.decisions.filter(pl.col("decision") == "drop"),
-            tables={"decisions": findings.decisions, "evidence": findings.evidence},
+            tables={
+                "decisions": findings.decisions.drop("input", "row"),
+                "evidence": findings.evidence.drop("input", "row"),
+            },
             figures=findings.report | {"missing": missing},
         )
 

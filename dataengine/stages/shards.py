@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-import orjson
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataengine import tokens
 from dataengine.errors import NothingLeft
-from dataengine.row import CONTENT, MEASURED, MESSAGES, Kind, draw
+from dataengine.published import Form, published
+from dataengine.row import Kind, draw
 from dataengine.stages.stage import Context, Writer
 from dataengine.table import Table
 from dataengine.text import whole_texts
@@ -36,7 +36,9 @@ class Shards(Writer):
         if not table.rows:
             raise NothingLeft("no row is left to write")
         order = _order(table, context.kind, context.seed)
-        tools = _uses_tools(table, context.kind)
+        form = Form(context.kind)
+        for part in table.frames():
+            form.see(part)
         (context.folder / "data").mkdir()
         splits: dict[str, Any] = {}
         counts: list[pl.DataFrame] = []
@@ -46,7 +48,7 @@ class Shards(Writer):
                 shard = _gathered(table, ids)
                 counts.append(_measured(shard, context.kind, self.tokenizer))
                 path = context.folder / "data" / name
-                _write(_published(shard, context.kind, tools), path)
+                _write(published(shard, form), path)
                 files.append(_described(path))
             splits[str(split)] = {"rows": rows.height, "files": files}
         return {
@@ -84,70 +86,6 @@ def _gathered(table: Table, ids: pl.DataFrame) -> pl.DataFrame:
     wanted = ids.select("id").with_row_index("place")
     found = [part.join(wanted, on="id", how="inner") for part in table.frames()]
     return pl.concat(found).sort("place").drop("place", "split")
-
-
-def _uses_tools(table: Table, kind: Kind) -> bool:
-    """Whether any row calls a tool: only then do its columns appear in what is published."""
-    if kind != "sft":
-        return False
-    uses = (
-        pl.col("tools").is_not_null()
-        | pl.col("messages")
-        .list.eval(pl.element().struct.field("tool_calls").is_not_null())
-        .list.any()
-    )
-    return any(part.select(uses.any()).item() for part in table.frames(["messages", "tools"]))
-
-
-def _published(rows: pl.DataFrame, kind: Kind, tools: bool) -> pa.Table:
-    """The columns as people load them: without the fields that nothing uses."""
-    for column, dtype in CONTENT[kind].items():
-        if dtype == MESSAGES:
-            rows = rows.with_columns(_turns(rows[column], tools))
-    unused = [c for c in MEASURED[kind] if c == "gold" or rows[c].null_count() == rows.height]
-    return rows.drop(unused + ([] if tools or kind != "sft" else ["tools"])).to_arrow()
-
-
-CALLS = pl.List(
-    pl.Struct(
-        {"type": pl.String, "function": pl.Struct({"name": pl.String, "arguments": pl.String})}
-    )
-)
-
-
-def _turns(column: pl.Series, tools: bool) -> pl.Series:
-    """Turns as {role, content}, with `tool_calls` and `name` where the dataset has tools."""
-    if not tools:
-        kept = pl.struct(pl.element().struct.field("role"), pl.element().struct.field("content"))
-        return column.to_frame().select(pl.col(column.name).list.eval(kept)).to_series()
-    turns = [[turn | {"tool_calls": _calls(turn["tool_calls"])} for turn in row] for row in column]
-    shape: dict[str, Any] = {
-        "role": pl.String,
-        "content": pl.String,
-        "tool_calls": CALLS,
-        "name": pl.String,
-    }
-    return pl.Series(column.name, turns, dtype=pl.List(pl.Struct(shape)))
-
-
-def _calls(text: str | None) -> list[dict[str, Any]] | None:
-    """Tool calls as columns; their arguments stay JSON text, since no two tools share a schema."""
-    if text is None:
-        return None
-    return [
-        {
-            "type": "function",
-            "function": {
-                "name": call.get("function", call).get("name"),
-                "arguments": _text(call.get("function", call).get("arguments")),
-            },
-        }
-        for call in orjson.loads(text)
-    ]
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _measured(rows: pl.DataFrame, kind: Kind, tokenizer: str | None) -> pl.DataFrame:

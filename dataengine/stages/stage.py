@@ -101,6 +101,8 @@ class Context:
     cache: Path
     """Where indexes that outlive a build are kept."""
     ledger: Path | None = None
+    figures: dict[str, Any] = field(default_factory=dict)
+    """What a reader adds to what the manifest says of its source."""
     notify: Any = None
     """Called with a line of text when the stage has something to tell a person."""
 

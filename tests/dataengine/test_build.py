@@ -303,9 +303,9 @@ def test_tools_appear_only_where_a_row_uses_them(mix, built, tmp_path):
     built(mix({"a": [*chats("a", 2), use]}))
     rows = {len(r["messages"]): r for r in load_dataset(str(tmp_path / "out"), split="train")}
     call = rows[4]["messages"][1]["tool_calls"][0]["function"]
-    assert call == {"name": "weather", "arguments": '{"city":"Bergen"}'}
-    assert json.loads(rows[4]["tools"])[0]["function"]["name"] == "weather"
-    assert rows[2]["tools"] is None
+    assert call == {"name": "weather", "arguments": {"city": "Bergen"}}
+    assert rows[4]["tools"] == use["tools"] and rows[2]["tools"] is None
+    assert all(turn.keys() == {"role", "content"} for turn in rows[2]["messages"])
 
 
 def test_an_empty_result_is_said_not_written(mix, built):

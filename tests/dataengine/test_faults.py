@@ -99,7 +99,7 @@ def test_validate_says_the_same_and_writes_nothing(mixture, tmp_path):
     done = subprocess.run(call, capture_output=True, text=True)
     told = json.loads(done.stdout)
     assert told.items() >= {"valid": True, "name": "faults", "stages": 10}.items()
-    assert [(s["source"], s["rows"]) for s in told["sources"]] == [("chat", 1_000), ("more", 1_000)]
+    assert [(s["name"], s["rows"]) for s in told["sources"]] == [("chat", 1_000), ("more", 1_000)]
     mixture.write_text(MIXTURE.replace("more.jsonl", "nothing.jsonl"))
     done = subprocess.run(call, capture_output=True, text=True)
     assert done.returncode == 2

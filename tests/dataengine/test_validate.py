@@ -27,7 +27,7 @@ def test_it_says_how_many_records_are_rows_and_why_the_others_are_not(mix):
 def test_json_holds_the_same(mix):
     told = json.loads(called(mix({"a": [*pairs(3), "{broken"]}), "--json").output)
     (source,) = told["sources"]
-    assert (source["source"], source["records"], source["rows"]) == ("a", 4, 3)
+    assert (source["name"], source["records"], source["rows"]) == ("a", 4, 3)
     assert source["reasons"][0]["reason"] == "not JSON" and source["whole"]
 
 
@@ -49,3 +49,8 @@ def test_a_source_of_which_nothing_becomes_a_row_is_not_fine(mix):
 def test_an_unknown_shape_is_refused_as_the_build_would(mix, record):
     told = called(mix({"a": [record]}))
     assert told.exit_code != 0 and "source a: " in str(told.exception)
+
+
+def test_it_says_which_keys_no_row_will_have(mix):
+    told = called(mix({"a": [one | {"topic": "x"} for one in pairs(3)]}))
+    assert "not carried from a: `topic` in 3 rows" in told.output

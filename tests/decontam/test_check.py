@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from dataengine.errors import UserError
 from decontam.check import check
 from decontam.index import SuiteProblem
-from decontam.rows import InputError
 
 ITEMS = [
     {
@@ -372,9 +372,9 @@ def test_the_report_counts_rows_and_items_by_source(tmp_path: Path) -> None:
 def test_bad_input_is_one_line_that_says_where(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text('{"id": 1, "text": "fine"}\n{"id": 2, "text": broken}\n')
-    with pytest.raises(InputError, match=r"rows\.jsonl:2: not a JSON"):
+    with pytest.raises(UserError, match=r"rows\.jsonl:2: not a JSON"):
         check([path], SUITES, cache=tmp_path)
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(UserError, match="No such file"):
         check([tmp_path / "absent.jsonl"], SUITES, cache=tmp_path)
     with pytest.raises(SuiteProblem, match="suite empty: no items"):
         check([path], [("empty", "extra", [], None)], cache=tmp_path)

@@ -8,26 +8,48 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decontam.jsonl import walk
-from decontam.rows import SKIPPED_KEYS, TEXT_KEYS, row_texts
-from decontam.simd import WIDTH
+from dataengine.rows.texts import SKIPPED, texts
+from decontam.batches import Columns
+from decontam.jsonl import of_walk, read_json_inside, walk
+from decontam.jsonl import walked as room_for
 
 
-def walked(lines: bytes) -> tuple[list[list[str]], int]:
+def walked(lines: bytes, columns: Columns | None = None) -> tuple[list[list[str]], int]:
+    """The texts of each line with those of the JSON inside them, and the first bad line."""
+    columns = columns or Columns()
     data = np.frombuffer(lines, np.uint8)
-    size = len(data)
-    out = np.empty(size + 2 * WIDTH, np.uint8)
-    offsets, row_texts_, starts, sources = (np.empty(size + 2, np.int64) for _ in range(4))
-    rows, bad = walk(data, 0, size, out, offsets, row_texts_, starts, sources)
-    texts = [
-        out[offsets[t] : offsets[t + 1]].tobytes().decode("utf-8", "surrogatepass")
-        for t in range(row_texts_[rows])
+    room = room_for(len(data))
+    rows, bad = walk(data, 0, len(data), columns.hashes, room)
+    found = read_json_inside(of_walk(room, rows), columns.hashes)
+    read = [
+        found.data[found.offsets[t] : found.offsets[t + 1]].tobytes()
+        for t in range(found.row_texts[-1])
     ]
-    return [texts[row_texts_[r] : row_texts_[r + 1]] for r in range(rows)], bad
+    said = [text.decode("utf-8", "surrogatepass") for text in read]
+    bounds = found.row_texts
+    return [said[bounds[r] : bounds[r + 1]] for r in range(len(bounds) - 1)], bad
 
 
-KEY = st.sampled_from([*TEXT_KEYS[:6], *SKIPPED_KEYS[:3], "role", "name", 'odd"key', "контент"])
-LEAF = st.none() | st.booleans() | st.integers() | st.text(max_size=12)
+KEY = st.sampled_from(
+    [
+        "content",
+        "problem",
+        "messages",
+        "arguments",
+        *SKIPPED[:3],
+        "role",
+        "call_id",
+        'odd"key',
+        "контент",
+    ]
+)
+TEXT = st.text(max_size=12)
+INSIDE = st.recursive(
+    TEXT | st.integers(),
+    lambda v: st.lists(v, max_size=3) | st.dictionaries(KEY, v, max_size=3),
+    max_leaves=6,
+).map(lambda v: json.dumps(v, indent=1))
+LEAF = st.none() | st.booleans() | st.integers() | TEXT | INSIDE | INSIDE.map(json.dumps)
 VALUE = st.recursive(
     LEAF, lambda v: st.lists(v, max_size=3) | st.dictionaries(KEY, v, max_size=4), max_leaves=12
 )
@@ -44,7 +66,7 @@ def test_walker_finds_what_parsing_finds(rows: list[dict], ascii_only: bool, spa
         data = ("\n".join(map(json.dumps, rows)) + "\n").encode()
     found, bad = walked(data)
     assert bad == -1
-    assert found == [[text.text for text in row_texts(row)] for row in rows]
+    assert found == [[text.text for text in texts(row)] for row in rows]
 
 
 def test_roles_stay_out_and_every_shape_is_read() -> None:
@@ -58,8 +80,8 @@ def test_roles_stay_out_and_every_shape_is_read() -> None:
     ]
     found, _ = walked(b"".join(orjson.dumps(row) + b"\n" for row in rows))
     assert found == [["q", "a"], ["q", "a"], ["i", "n", "o"], ["p", "c"], ["p", "c", "r"], ["part"]]
-    assert [t.role for t in row_texts(rows[0])] == ["user", "assistant"]
-    assert [t.role for t in row_texts(rows[2])] == ["instruction", "input", "output"]
+    assert [t.role for t in texts(rows[0])] == ["user", "assistant"]
+    assert [t.role for t in texts(rows[2])] == ["instruction", "input", "output"]
 
 
 def test_lone_surrogates_and_escapes_survive() -> None:

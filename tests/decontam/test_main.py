@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -43,7 +42,9 @@ def test_check_writes_and_exits_as_asked(place: Path) -> None:
     assert check("--fail-on", "review") == 0
     assert check("--fail-on", "source") == 1
     found = Findings.read(place / "out")
-    assert found.decisions.columns == ["row_id", "source", "decision", "suite", "eval_id", "score"]
+    assert found.decisions.columns == [
+        *("row_id", "source", "decision", "suite", "eval_id", "score", "input", "row")
+    ]
     assert found.dropped == {"leak"}
     assert found.report["inputs"][0]["xxh3_128"]
 
@@ -62,24 +63,6 @@ def test_compare_says_what_a_policy_changed(place: Path) -> None:
     result = RUN.invoke(cli.app, ["compare", "out", "kept", "--fail-on-change"])
     assert "leak bakery: drop -> keep-by-policy" in result.output and result.exit_code == 1
     assert RUN.invoke(cli.app, ["compare", "out", "out", "--fail-on-change"]).exit_code == 0
-
-
-def test_clean_leaves_the_other_rows_as_they_were(place: Path) -> None:
-    check()
-    pl.read_ndjson("rows.jsonl").write_parquet("rows.parquet")
-    for name in ("rows.jsonl", "rows.parquet"):
-        RUN.invoke(
-            cli.app, ["clean", "out", "--rows", name, "--out", "clean"], catch_exceptions=False
-        )
-    kept = Path("rows.jsonl").read_text().splitlines()[1:]
-    assert Path("clean/rows.jsonl").read_text().splitlines() == kept
-    assert pl.read_parquet("clean/rows.parquet")["id"].to_list() == ["fine", "also fine"]
-    RUN.invoke(
-        cli.app,
-        ["clean", "out", "--rows", "rows.jsonl", "--out", "whole", "--source-above", "0.02"],
-    )
-    lines = Path("whole/rows.jsonl").read_text().splitlines()
-    assert [json.loads(line)["id"] for line in lines] == ["also fine"]
 
 
 def test_selftest_prints_recall_by_kind(place: Path) -> None:

@@ -12,11 +12,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from dataengine.errors import UserError
 from decontam.__main__ import main
 from decontam.agreement import Agreement, agreement, quantities, stated
 from decontam.check import check
 from decontam.embedding import Near
-from decontam.rows import InputError
 from decontam.semantic import crowded, verdict
 
 BAKERY = "Marta sells 37 croissants and twelve rolls a day. How many does Marta sell in 5 days?"
@@ -264,7 +264,7 @@ def test_the_extra_missing_is_one_line(tmp_path: Path, monkeypatch, capsys) -> N
 def test_the_published_rule_has_no_second_tier(tmp_path: Path) -> None:
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"text": "a"}\n')
-    with pytest.raises(InputError, match="published rule"):
+    with pytest.raises(UserError, match="published rule"):
         check(
             [rows],
             [("mine", "t", [{"id": "1", "prompt": BAKERY}], None)],

@@ -122,13 +122,27 @@ def test_rows_are_held_against_a_published_dataset(write, prose, tmp_path):
     assert near.duplicates([], against=parquet).rows() == []
 
 
+def test_any_file_that_the_engine_reads_can_be_held_against(write, prose, tmp_path):
+    known = " ".join(prose(1, 80))
+    files = {
+        "alpaca.json": json.dumps([{"instruction": known, "output": "a"}]),
+        "pairs.csv": f"prompt,completion\n{known},a\n",
+        "pref.jsonl": json.dumps({"prompt": known, "chosen": "a", "rejected": "b"}),
+        "chat.jsonl": json.dumps({"conversations": [{"from": "human", "value": known}]}),
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+        found = near.duplicates(write([("own", known)]), "prompt", against=[tmp_path / name])
+        assert found["id"].to_list() == ["0"], name
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("known.jsonl", '{"messages": []}\n{"text": "x"}', "known.jsonl:1: no messages"),
+        ("known.jsonl", '{"messages": []}\n{"text": "x"}', "known.jsonl:2: no prompt"),
         ("known.jsonl", '{"prompt": "q"}\nnonsense', "known.jsonl:2: not JSON"),
-        ("known.jsonl", '{"messages": ["q"]}', "known.jsonl:1: a message is not an object"),
-        ("known.csv", "x", "known.csv: give a .parquet or .jsonl file"),
+        ("known.jsonl", '{"messages": [3]}', "known.jsonl:1: a turn is not an object"),
+        ("known.txt", "x", "known.txt is of no known format"),
         (None, "", "missing.jsonl: no such file"),
     ],
 )

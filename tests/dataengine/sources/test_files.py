@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from dataengine.errors import UserError
-from dataengine.sources import files
+from dataengine.rows import formats
 from dataengine.sources.files import FileReader, FileSource
 from dataengine.stages.stage import Context
 
@@ -129,7 +129,6 @@ def test_a_file_cut_in_the_middle_is_refused_not_half_read(tmp_path):
         ("3", "holds a int"),
         ("null", "not a list"),
         ("", "not JSON"),
-        ("{}\n{}", "one object a line is .jsonl"),
     ],
 )
 def test_json_that_is_no_list_of_records(tmp_path, text, said):
@@ -166,9 +165,9 @@ def test_a_glob_may_mix_formats_and_any_script_in_names(tmp_path):
 
 TURNS = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
 CALLS = {
-    "not json": "tool calls that are not JSON",
-    '{"a": 1}': "the turns are not a list",
-    "[3]": "another type",
+    "not json": "tool_calls: text that is not JSON",
+    '{"a": 1}': "without a function's name",
+    "[3]": "a call is not an object",
     '[{"function": {"name": 3}}]': "without a function's name",
 }
 
@@ -301,4 +300,4 @@ def test_other_content_than_the_pinned_one_is_refused(tmp_path):
 def test_the_longest_record_is_no_longer_than_a_part():
     from dataengine.sources.ingest import PART_BYTES
 
-    assert files.LONGEST_RECORD <= PART_BYTES
+    assert formats.LONGEST_RECORD <= PART_BYTES
