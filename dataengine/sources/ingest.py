@@ -162,7 +162,7 @@ class Ingest:
                 "provenance": self._provenance(record, value),
             }
         )
-        self._account_for(keys)
+        self._account_for(keys, value)
         return None
 
     def _content(self, value: dict[str, Any], row: int) -> tuple[dict[str, Any], Keys]:
@@ -181,9 +181,10 @@ class Ingest:
             columns[name] = dumped(columns.get(name))
         return columns, made.keys
 
-    def _account_for(self, keys: Keys) -> None:
+    def _account_for(self, keys: Keys, value: Mapping[str, Any]) -> None:
         """Count the keys of a row that it does not carry."""
-        carried = {"id", *SAID, *MEASURED[self.kind], *self.source.keep}
+        carried = {*SAID, *MEASURED[self.kind], *self.source.keep}
+        carried |= {"id"} if isinstance(value.get("id"), str | int) else set()
         carried |= set(self.source.columns.values())
         self.not_carried.update(keys.lost - carried)
         self.renamed.update(keys.renamed)
