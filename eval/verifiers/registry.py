@@ -10,6 +10,9 @@ A file is a verifier when it has a top-level `def verify(answer, ground_truth)`;
     wrong(item, other) -> list[str]         answers to the item that are certainly wrong, some
                                             of them made from `other`, an item with another truth
 
+An answer reaches these functions without its reasoning and out of its `<answer>` tags
+(response.py); one whose reasoning never ended reaches none of them and has failed.
+
 Functions may take settings as keywords (`sandbox=`, `ask=`). They come from the caller, never from
 a row: data must not be able to open the sandbox. Files are found by reading, and imported only when
 used: to check a name costs no import of math-verify or torch.
@@ -25,8 +28,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from eval.verifiers.response import final_answer
 from eval.verifiers.verdict import UnknownVerifier, Verdict, VerifierError
 
+UNFINISHED = "no answer: its reasoning never ended"
 _DEFINES_VERIFY = re.compile(r"^def verify\(\s*answer\b", re.MULTILINE)
 
 
@@ -55,8 +60,12 @@ class Verifier:
     module: ModuleType
 
     def verify(self, answer: str, ground_truth: str, **settings: Any) -> Verdict:
+        """Whether a reply, with or without its reasoning, satisfies the ground truth."""
         try:
-            verdict: Verdict = self.module.verify(answer, ground_truth, **settings)
+            final = final_answer(answer)
+            if final is None:
+                return _unfinished(self, ground_truth)
+            verdict: Verdict = self.module.verify(final, ground_truth, **settings)
             return verdict
         except Exception as error:
             return Verdict.failure(error)
@@ -68,25 +77,49 @@ class Verifier:
         if len(answers) != len(ground_truths):
             raise ValueError(f"{len(answers)} answers for {len(ground_truths)} ground truths")
         batch = getattr(self.module, "verify_batch", None)
-        if batch is not None:
-            return list(batch(answers, ground_truths, **settings))
-        return [self.verify(a, g, **settings) for a, g in zip(answers, ground_truths, strict=True)]
+        if batch is None:
+            pairs = zip(answers, ground_truths, strict=True)
+            return [self.verify(answer, truth, **settings) for answer, truth in pairs]
+        finals = [final_answer(answer) for answer in answers]
+        whole = [place for place, final in enumerate(finals) if final is not None]
+        judged = batch([finals[p] for p in whole], [ground_truths[p] for p in whole], **settings)
+        verdicts = dict(zip(whole, judged, strict=True))
+        return [
+            verdicts.get(place) or self.verify(answer, truth)
+            for place, (answer, truth) in enumerate(zip(answers, ground_truths, strict=True))
+        ]
 
     @property
     def can_agree(self) -> bool:
         return hasattr(self.module, "agree")
 
     def agree(self, a: str, b: str, **settings: Any) -> bool:
-        """Whether two answers say the same. VerifierError where this verifier has no equality."""
+        """Whether two replies say the same; what cannot be decided agrees with nothing.
+        VerifierError where this verifier has no equality."""
+        return bool(self.agreement(a, b, **settings).passed)
+
+    def agreement(self, a: str, b: str, **settings: Any) -> Verdict:
+        """`agree` as a verdict, with `error` set where nothing could be decided."""
         if not self.can_agree:
             raise VerifierError(f"{self.name!r} has no equality of answers: no majority vote")
-        return bool(self.module.agree(a, b, **settings))
+        try:
+            first, second = final_answer(a), final_answer(b)
+            if first is None or second is None:
+                return Verdict.of(False, UNFINISHED)
+            return Verdict.of(bool(self.module.agree(first, second, **settings)))
+        except Exception as error:
+            return Verdict.failure(error)
 
     def check(self, ground_truth: str) -> None:
         """Raise MalformedGroundTruth where `ground_truth` is not what this verifier reads."""
         check = getattr(self.module, "check", None)
         if check is not None:
             check(ground_truth)
+
+
+def _unfinished(verifier: Verifier, ground_truth: str) -> Verdict:
+    verifier.check(ground_truth)
+    return Verdict.of(False, UNFINISHED)
 
 
 @cache

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eval.verifiers.registry import require, verify_batch
+from eval.verifiers.response import final_answer
 from eval.verifiers.verdict import Verdict
 
 Completion = str | Sequence[Mapping[str, Any]]
@@ -24,11 +25,14 @@ class Reward:
 
     `settings` are what verifiers need from their caller, by name: {"judge": {"ask": ...}}. With
     `strict` a reward is 1 for a pass and 0 otherwise, where it is else the (fractional) score.
+    `in_thought` says that the rendered prompts end inside `<think>` (response.opens_thought): a
+    completion that never closes it is no answer.
     `verdicts` are those of the last call, in its order; `asked` and `errors` count since the start.
     """
 
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     strict: bool = False
+    in_thought: bool = False
     verdicts: list[Verdict] = field(default_factory=list, init=False, repr=False)
     asked: Counter[str] = field(default_factory=Counter, init=False, repr=False)
     errors: Counter[str] = field(default_factory=Counter, init=False, repr=False)
@@ -48,7 +52,7 @@ class Reward:
         **columns: Any,
     ) -> list[float | None]:
         """UnknownVerifier where a row names a verifier that there is not."""
-        self.verdicts = judge(completions, verifier, ground_truth, self.settings)
+        self.verdicts = judge(completions, verifier, ground_truth, self.settings, self.in_thought)
         rewards = [self._reward(verdict) for verdict in self.verdicts]
         for name, verdict in zip(verifier, self.verdicts, strict=True):
             self.asked[name] += 1
@@ -71,13 +75,14 @@ def judge(
     verifiers: Sequence[str],
     ground_truths: Sequence[str],
     settings: Mapping[str, Mapping[str, Any]],
+    in_thought: bool = False,
 ) -> list[Verdict]:
     """A verdict for each row, each verifier asked once for all of its rows."""
     rows: dict[str, list[int]] = defaultdict(list)
     for row, name in enumerate(verifiers):
         require(name)
         rows[name].append(row)
-    texts = [text(completion) for completion in completions]
+    texts = [text(completion, in_thought) for completion in completions]
     verdicts: dict[int, Verdict] = {}
     for name, theirs in rows.items():
         known = {"settings": settings} if name == "weighted" else settings.get(name, {})
@@ -88,24 +93,22 @@ def judge(
     return [verdicts[row] for row in range(len(texts))]
 
 
-def text(completion: Completion) -> str:
+def text(completion: Completion, in_thought: bool = False) -> str:
     """What a completion says in the end: itself, or its last assistant message's text, without
-    the thinking before it. Thinking that never ends is no answer."""
+    the reasoning before it (response.py). Empty where the reasoning never ended."""
+    return final_answer(_said(completion), in_thought) or ""
+
+
+def _said(completion: Completion) -> str:
     if isinstance(completion, str):
-        return _said(completion)
+        return completion
     for message in reversed(completion):
         if message.get("role") == "assistant":
             content = message.get("content") or ""
             if isinstance(content, str):
-                return _said(content)
-            return _said("".join(block.get("text", "") for block in content))
+                return content
+            return "".join(block.get("text", "") for block in content)
     return ""
-
-
-def _said(completion: str) -> str:
-    if "</think>" in completion:  # the opening tag may stand in the prompt's template
-        return completion.rpartition("</think>")[2].lstrip()
-    return "" if completion.lstrip().startswith("<think>") else completion
 
 
 def metrics(names: Sequence[str], verdicts: Sequence[Verdict]) -> dict[str, float]:
