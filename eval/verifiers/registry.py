@@ -14,12 +14,14 @@ An answer reaches these functions without its reasoning and out of its `<answer>
 (response.py); one whose reasoning never ended reaches none of them and has failed.
 
 Functions may take settings as keywords (`sandbox=`, `ask=`). They come from the caller, never from
-a row: data must not be able to open the sandbox. Files are found by reading, and imported only when
-used: to check a name costs no import of math-verify or torch.
+a row: data must not be able to open the sandbox. One that takes `decimal` is told the decimal mark
+of the row's language, where that is known (numbers.py). Files are found by reading, and imported
+only when used: to check a name costs no import of math-verify or torch.
 """
 
 import difflib
 import importlib
+import inspect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from eval.verifiers.numbers import decimal_mark
 from eval.verifiers.response import final_answer
 from eval.verifiers.verdict import UnknownVerifier, Verdict, VerifierError
 
@@ -59,34 +62,53 @@ class Verifier:
     name: str
     module: ModuleType
 
-    def verify(self, answer: str, ground_truth: str, **settings: Any) -> Verdict:
-        """Whether a reply, with or without its reasoning, satisfies the ground truth."""
+    def verify(
+        self, answer: str, ground_truth: str, *, language: str | None = None, **settings: Any
+    ) -> Verdict:
+        """Whether a reply, with or without its reasoning, satisfies the ground truth. `language`
+        (BCP 47) is the row's."""
         try:
             final = final_answer(answer)
             if final is None:
-                return _unfinished(self, ground_truth)
-            verdict: Verdict = self.module.verify(final, ground_truth, **settings)
+                self.check(ground_truth)
+                return Verdict.of(False, UNFINISHED)
+            verdict: Verdict = self.module.verify(
+                final, ground_truth, **settings, **self._notation(language)
+            )
             return verdict
         except Exception as error:
             return Verdict.failure(error)
 
     def verify_batch(
-        self, answers: Sequence[str], ground_truths: Sequence[str], **settings: Any
+        self,
+        answers: Sequence[str],
+        ground_truths: Sequence[str],
+        *,
+        languages: Sequence[str | None] | None = None,
+        **settings: Any,
     ) -> list[Verdict]:
         """Verdicts in the order of `answers`; one bad pair never costs another its verdict."""
         if len(answers) != len(ground_truths):
             raise ValueError(f"{len(answers)} answers for {len(ground_truths)} ground truths")
         batch = getattr(self.module, "verify_batch", None)
-        if batch is None:
-            pairs = zip(answers, ground_truths, strict=True)
-            return [self.verify(answer, truth, **settings) for answer, truth in pairs]
-        finals = [final_answer(answer) for answer in answers]
-        whole = [place for place, final in enumerate(finals) if final is not None]
-        judged = batch([finals[p] for p in whole], [ground_truths[p] for p in whole], **settings)
-        verdicts = dict(zip(whole, judged, strict=True))
+        told = list(languages or [None] * len(answers))
+        groups: dict[tuple[tuple[str, str], ...], list[int]] = {}
+        finals = [None if batch is None else final_answer(answer) for answer in answers]
+        for place, final in enumerate(finals):
+            if final is not None:
+                notation = tuple(self._notation(told[place]).items())
+                groups.setdefault(notation, []).append(place)
+        verdicts: dict[int, Verdict] = {}
+        for notation, places in groups.items():
+            texts, truths = [finals[p] for p in places], [ground_truths[p] for p in places]
+            assert batch is not None
+            judged = batch(texts, truths, **settings, **dict(notation))
+            verdicts.update(zip(places, judged, strict=True))
         return [
-            verdicts.get(place) or self.verify(answer, truth)
-            for place, (answer, truth) in enumerate(zip(answers, ground_truths, strict=True))
+            verdicts.get(place) or self.verify(answer, truth, language=language, **settings)
+            for place, (answer, truth, language) in enumerate(
+                zip(answers, ground_truths, told, strict=True)
+            )
         ]
 
     @property
@@ -98,7 +120,7 @@ class Verifier:
         VerifierError where this verifier has no equality."""
         return bool(self.agreement(a, b, **settings).passed)
 
-    def agreement(self, a: str, b: str, **settings: Any) -> Verdict:
+    def agreement(self, a: str, b: str, *, language: str | None = None, **settings: Any) -> Verdict:
         """`agree` as a verdict, with `error` set where nothing could be decided."""
         if not self.can_agree:
             raise VerifierError(f"{self.name!r} has no equality of answers: no majority vote")
@@ -106,20 +128,25 @@ class Verifier:
             first, second = final_answer(a), final_answer(b)
             if first is None or second is None:
                 return Verdict.of(False, UNFINISHED)
+            settings |= self._notation(language)
             return Verdict.of(bool(self.module.agree(first, second, **settings)))
         except Exception as error:
             return Verdict.failure(error)
+
+    def _notation(self, language: str | None) -> dict[str, str]:
+        """The decimal mark of a language as a setting, for a verifier that reads numbers."""
+        mark = decimal_mark(language)
+        return {"decimal": mark} if mark and self.takes("decimal") else {}
+
+    def takes(self, setting: str) -> bool:
+        """Whether the verifier has a setting of this name."""
+        return setting in inspect.signature(self.module.verify).parameters
 
     def check(self, ground_truth: str) -> None:
         """Raise MalformedGroundTruth where `ground_truth` is not what this verifier reads."""
         check = getattr(self.module, "check", None)
         if check is not None:
             check(ground_truth)
-
-
-def _unfinished(verifier: Verifier, ground_truth: str) -> Verdict:
-    verifier.check(ground_truth)
-    return Verdict.of(False, UNFINISHED)
 
 
 @cache

@@ -2,9 +2,10 @@
 
     GRPOTrainer(model, reward_funcs=Reward(), train_dataset=rlvr, ...)
 
-Reads the columns `verifier` and `ground_truth` of the rows and judges a batch at once. A row whose
-verifier errs gets None, which TRL leaves out of its group; a zero would teach the policy that its
-answer was wrong. Rates and means go to TRL's log through `log_metric`, under `verifier/`.
+Reads the columns `verifier`, `ground_truth` and, where there is one, `language` of the rows and
+judges a batch at once. A row whose verifier errs gets None, which TRL leaves out of its group; a
+zero would teach the policy that its answer was wrong. Rates and means go to TRL's log through
+`log_metric`, under `verifier/`.
 """
 
 from collections import Counter, defaultdict
@@ -12,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from eval.verifiers.registry import require, verify_batch
+from eval.verifiers.registry import UNFINISHED, require, verify_batch
 from eval.verifiers.response import final_answer
 from eval.verifiers.verdict import Verdict
 
@@ -47,6 +48,7 @@ class Reward:
         *,
         verifier: Sequence[str],
         ground_truth: Sequence[str],
+        language: Sequence[str | None] | None = None,
         log_metric: Callable[[str, float], None] | None = None,
         log_extra: Callable[[str, list[Any]], None] | None = None,
         **columns: Any,
@@ -76,18 +78,26 @@ def judge(
     ground_truths: Sequence[str],
     settings: Mapping[str, Mapping[str, Any]],
     in_thought: bool = False,
+    languages: Sequence[str | None] | None = None,
 ) -> list[Verdict]:
     """A verdict for each row, each verifier asked once for all of its rows."""
     rows: dict[str, list[int]] = defaultdict(list)
+    texts = [final_answer(_said(completion), in_thought) for completion in completions]
+    verdicts: dict[int, Verdict] = {}
     for row, name in enumerate(verifiers):
         require(name)
-        rows[name].append(row)
-    texts = [text(completion, in_thought) for completion in completions]
-    verdicts: dict[int, Verdict] = {}
+        if texts[row] is None:
+            verdicts[row] = Verdict.of(False, UNFINISHED)
+        else:
+            rows[name].append(row)
     for name, theirs in rows.items():
         known = {"settings": settings} if name == "weighted" else settings.get(name, {})
         told = verify_batch(
-            name, [texts[row] for row in theirs], [ground_truths[row] for row in theirs], **known
+            name,
+            [texts[row] or "" for row in theirs],
+            [ground_truths[row] for row in theirs],
+            languages=[languages[row] for row in theirs] if languages else None,
+            **known,
         )
         verdicts.update(zip(theirs, told, strict=True))
     return [verdicts[row] for row in range(len(texts))]
