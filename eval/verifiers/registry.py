@@ -5,6 +5,7 @@ A file is a verifier when it has a top-level `def verify(answer, ground_truth)`;
     agree(a, b) -> bool                     two answers say the same: equality for majority votes
     verify_batch(answers, ground_truths)    many at once, where that is faster than one by one
     check(ground_truth) -> None             MalformedGroundTruth for a label it cannot read
+    ready() -> None                         Unavailable where what it needs is not installed
     ground_truth(item) -> str               an eval item (eval/suites) as a ground truth
     gold(item) -> str                       the item's gold answer, as a model would write it
     wrong(item, other) -> list[str]         answers to the item that are certainly wrong, some
@@ -141,6 +142,13 @@ class Verifier:
     def takes(self, setting: str) -> bool:
         """Whether the verifier has a setting of this name."""
         return setting in inspect.signature(self.module.verify).parameters
+
+    def ready(self, **settings: Any) -> None:
+        """Raise Unavailable where what this verifier needs is missing here; costs next to nothing.
+        To be asked before anything is paid for."""
+        ready = getattr(self.module, "ready", None)
+        if ready is not None:
+            ready(**settings)
 
     def check(self, ground_truth: str) -> None:
         """Raise MalformedGroundTruth where `ground_truth` is not what this verifier reads."""
