@@ -31,6 +31,8 @@ def hold(job, link):
     """The candidate's process: run its source, then do what the tests ask."""
     module = sys.modules["solution"] = types.ModuleType("solution")
     link.mine.append(module)
+    link._send(("here",))
+    link._until("begin", ())
     why = None
     try:
         exec(compile(job["candidate"], "<candidate>", "exec"), module.__dict__)
@@ -45,7 +47,12 @@ def hold(job, link):
 
 def judge(job, link, report):
     """The judge's process: run setup and tests with stand-ins for what the candidate defines."""
-    report("started", None)
+    try:
+        link._until("here", ())
+        report("started", None)  # both are: what goes wrong from now on is the candidate's doing
+        link._send(("begin",))
+    except Ended:
+        return None
     try:
         _, (why, names), _, _ = link._until("answer", ())
     except Ended:
