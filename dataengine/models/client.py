@@ -18,6 +18,7 @@ from dataengine.models.failure import (
     CallFailed,
     Disconnected,
     EndpointDown,
+    Filtered,
     Forbidden,
     Overloaded,
     RateLimited,
@@ -28,6 +29,10 @@ from dataengine.models.failure import (
 
 CONNECT_SECONDS = 15.0
 IDLE_SECONDS = 3.0
+MODELS_SECONDS = 5.0
+WINDOWS = ("max_model_len", "context_length", "max_context_length", "context_window")
+"""What servers call the length of a model's window in `/v1/models`: vLLM and SGLang, OpenRouter and
+others."""
 LONGEST_PAUSE = 3600.0
 HIDDEN = "[secret]"
 
@@ -59,7 +64,8 @@ class Client:
 
         Raises:
             CallFailed: by class, without the key anywhere in its text.
-            EndpointDown: the account has no quota left, or the pause asked for is past an hour.
+            EndpointDown: the account has no money or quota left, or the pause asked for is past an
+                hour.
         """
         try:
             with anyio.fail_after(self._timeout):
@@ -74,14 +80,30 @@ class Client:
             raise _of_connection(error) from None
         return self._clean(response.content)
 
+    async def window(self, model: str) -> int | None:
+        """The tokens that prompt and answer may have together, where `/v1/models` says so."""
+        try:
+            with anyio.fail_after(MODELS_SECONDS):
+                response = await self._openai.get("/models", cast_to=httpx2.Response)
+            known = response.json()["data"]
+            told = next(one for one in known if one.get("id") == model)
+            found = next(told[name] for name in WINDOWS if isinstance(told.get(name), int))
+            return int(found) if found > 0 else None
+        except (openai.APIError, httpx2.HTTPError, aiohttp.ClientError, OSError, TimeoutError,
+                LookupError, ValueError, TypeError, AttributeError, StopIteration):  # fmt: skip
+            return None
+
     async def close(self) -> None:
         """Close every connection."""
         await self._openai.close()
 
     def _of_status(self, error: openai.APIStatusError) -> CallFailed | EndpointDown:
         status, text = error.status_code, self._text(error)
-        if status == 429 and error.code == "insufficient_quota":
-            return EndpointDown(f"{self.url}: the account has no quota left ({text})")
+        if status == 402 or (status == 429 and error.code == "insufficient_quota"):
+            return EndpointDown(
+                f"{self.url}: the account has no money or quota left ({text}); everything so far "
+                "is in the ledger: run again when it has"
+            )
         if status in (429, 503, 529):
             pause = retry_after(error.response.headers)
             if pause is not None and pause > LONGEST_PAUSE:
@@ -94,16 +116,20 @@ class Client:
             return ServerError(text)
         if status in (401, 403, 404):
             return Forbidden(text)
-        return BadRequest(text)
+        said = self._hidden(str(error.body or error.message))
+        if "content_filter" in said or "content management policy" in said:
+            return Filtered(text)
+        return BadRequest(text, said, error.param)
 
     def _text(self, error: openai.APIStatusError) -> str:
         said = error.body
         if isinstance(said, dict):
             said = said.get("message") or said.get("error") or said
-        text = " ".join(str(said or "").split())
-        if self._secret:
-            text = text.replace(self._secret, HIDDEN)
+        text = self._hidden(" ".join(str(said or "").split()))
         return f"{error.status_code}: {text[:300]}".rstrip(": ")
+
+    def _hidden(self, text: str) -> str:
+        return text.replace(self._secret, HIDDEN) if self._secret else text
 
     def _clean(self, content: bytes) -> bytes:
         if self._secret and self._secret.encode() in content:

@@ -1,11 +1,13 @@
 """A lane: everything between one question and its answer from one (endpoint, model)."""
 
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
+import orjson
 import tenacity
 
 from dataengine.budget import Budget, Price
@@ -14,15 +16,14 @@ from dataengine.models.client import Client
 from dataengine.models.failure import (
     BadRequest,
     CallFailed,
-    Disconnected,
     EndpointDown,
     Forbidden,
+    NotInLedger,
     RateLimited,
-    ServerError,
-    TimedOut,
     Unreachable,
     WrongSchema,
 )
+from dataengine.models.fit import LIMITS, Fit, difference
 from dataengine.models.gate import Gate
 from dataengine.models.wire import (
     Answer,
@@ -38,6 +39,10 @@ from personas.ask import Ask
 
 LONGEST_WAIT = 30.0
 DOWN_AFTER = 20
+ALIKE_AT_FIRST = 5
+"""So many requests that fail alike before one has worked are everybody's failure."""
+REFITS = 6
+"""Most times that one request is sent again in another form."""
 
 
 @dataclass
@@ -88,8 +93,12 @@ class Lane:
         self.ledger, self.budget, self.tally = ledger, budget, tally
         self._connect, self._extra, self._backoff = connect, extra_body or {}, backoff
         self._asking: dict[bytes, anyio.Event] = {}
+        self.fit = Fit(changed=ledger.learned(model))
+        self._window_asked = anyio.Lock()
+        self._window_known = False
+        self._counted: dict[bytes, int] = {}
         self._worked = False
-        self._broken_in_a_row = 0
+        self._alike = ("", 0)
 
     def prepare(self, ask: Ask, sample: int) -> Prepared | Failure:
         """The request for a sample; a Failure for what JSON cannot hold."""
@@ -123,8 +132,7 @@ class Lane:
             try:
                 return self._read(ask, prepared, response, replayed)
             except WrongSchema as problem:
-                text = read_response(response).message["content"] or ""
-                body = with_repair(prepared.body, text, str(problem))
+                body = with_repair(prepared.body, read_response(response).text, str(problem))
                 prepared = _prepared(body, prepared.sample)
                 response, again = await self._response(prepared, stage, tries)
                 return self._read(ask, prepared, response, replayed and again, repaired=True)
@@ -135,17 +143,17 @@ class Lane:
         self, ask: Ask, prepared: Prepared, response: bytes, replayed: bool, repaired: bool = False
     ) -> Answer:
         whole = read_response(response)
-        text = whole.message.get("content") or ""
+        parsed, text = parse(whole.text, ask.schema) if ask.schema else (None, whole.text)
         return Answer(
             text=text,
-            tool_calls=tuple(whole.message.get("tool_calls") or ()),
+            tool_calls=whole.tool_calls,
             finish_reason=whole.finish_reason,
             model=self.model,
             request=prepared.key.hex(),
             input_tokens=whole.input_tokens,
             output_tokens=whole.output_tokens,
-            reasoning=whole.message.get("reasoning_content") or whole.message.get("reasoning"),
-            parsed=parse(text, ask.schema) if ask.schema else None,
+            reasoning=whole.reasoning,
+            parsed=parsed,
             repaired=repaired,
             replayed=replayed,
         )
@@ -155,7 +163,11 @@ class Lane:
     ) -> Failure:
         self.tally.failures[failure.kind] += 1
         return Failure(
-            failure.kind, str(failure), prepared.key.hex(), tries.total() if tries else 1
+            failure.kind,
+            str(failure),
+            prepared.key.hex(),
+            tries.total() if tries else 1,
+            failure.mendable,
         )
 
     async def _response(
@@ -227,13 +239,47 @@ class Lane:
         return wait(state)
 
     async def _once(self, prepared: Prepared, stage: str) -> bytes:
-        """Send once. Whatever was or may have been paid for is in the ledger before we return."""
+        """Send once, in the form that the server takes: what its refusals teach is sent again.
+
+        Raises CallFailed.
+        """
         client = await self._connect()
-        at_most = self.price.at_most(prepared.body, len(prepared.request)) if self.price else 0.0
-        tokens = len(prepared.request) // 4 + (prepared.body.get("max_tokens") or 0)
+        await self._ask_window(client)
+        size = len(prepared.request)
+        sent = self.fit.sent(prepared.body, size, self._counted.get(prepared.key))
+        for _ in range(REFITS):
+            try:
+                return await self._send(client, prepared, sent, stage)
+            except BadRequest as refused:
+                tokens = self.fit.learn(refused, sent)
+                if tokens is not None:
+                    self._counted[prepared.key] = tokens
+                again = self.fit.sent(prepared.body, size, self._counted.get(prepared.key))
+                if again == sent:
+                    raise
+                self.ledger.remember(self.model, self.fit.changed)
+                sent = again
+        return await self._send(client, prepared, sent, stage)
+
+    async def _ask_window(self, client: Client) -> None:
+        async with self._window_asked:
+            if not self._window_known:
+                self.fit.window = await client.window(self.model)
+                self._window_known = True
+
+    async def _send(
+        self, client: Client, prepared: Prepared, sent: dict[str, Any], stage: str
+    ) -> bytes:
+        """Post `sent`. Whatever was or may have been paid for is in the ledger before we return."""
+        changed = difference(prepared.body, sent)
+        request = canonical(sent) if changed else prepared.request
+        at_most = self.price.at_most(sent, len(request)) if self.price else 0.0
+        limit = next((sent[name] for name in LIMITS if isinstance(sent.get(name), int)), 0)
+        tokens = len(request) // 4 + limit
         call = Call(
             prepared.key, prepared.sample, self.model, stage, SENT, prepared.request,
             usd_at_most=at_most if self.price else None,
+            adapted=orjson.dumps(changed).decode() if changed else None,
         )  # fmt: skip
         async with self.gate.enter(tokens) as entry, self.budget.admit(at_most) as held:
             noted = at_most > 0 and self.budget.cap is not None
@@ -241,7 +287,7 @@ class Lane:
                 await self.ledger.record(replace(call))
             self.tally.in_flight += 1
             try:
-                response = await client.send(prepared.request)
+                response = await client.send(request)
             except CallFailed as failure:
                 if isinstance(failure, RateLimited):
                     self.gate.refused(entry, failure.retry_after)
@@ -259,7 +305,7 @@ class Lane:
             await self.ledger.record(call)
         if failure_or_none:
             raise failure_or_none
-        self._worked, self._broken_in_a_row = True, 0
+        self._worked, self._alike = True, ("", 0)
         self.tally.answered += 1
         return response
 
@@ -281,25 +327,31 @@ class Lane:
         return again
 
     def _watch(self, failure: CallFailed) -> None:
-        """Tell an endpoint that is down, or never worked, from a request that failed.
+        """Tell an endpoint that is down, or an error that hits every request, from a request that
+        failed.
 
         Raises:
             EndpointDown: asking on would only turn every row into a failed one.
         """
-        if not isinstance(failure, Unreachable | Disconnected | Forbidden | TimedOut | ServerError):
+        if not failure.mendable or isinstance(failure, NotInLedger):
             return
-        self._broken_in_a_row += 1
         if not self._worked and isinstance(failure, Unreachable | Forbidden):
             raise EndpointDown(
                 f"model {self.model}: the first request failed ({failure}): check that the "
                 "endpoint runs, its base_url, the model's name and the key"
             )
-        if self._broken_in_a_row >= DOWN_AFTER:
+        likeness = f"{failure.kind}: {_WITH_DIGITS.sub('#', str(failure))}"
+        known, count = self._alike
+        self._alike = likeness, count + 1 if likeness == known else 1
+        if self._alike[1] >= (DOWN_AFTER if self._worked else ALIKE_AT_FIRST):
+            which = "requests in a row" if self._worked else "first requests"
             raise EndpointDown(
-                f"model {self.model}: {DOWN_AFTER} requests in a row failed for good, the last "
-                f"with {failure.kind} ({failure}); everything so far is in the ledger: run again "
-                "when the endpoint is well"
+                f"model {self.model}: {self._alike[1]} {which} failed alike, with {failure.kind} "
+                f"({failure}); everything so far is in the ledger: mend it and run again"
             )
+
+
+_WITH_DIGITS = re.compile(r"[\w-]*\d[\w-]*")
 
 
 def _prepared(body: dict[str, Any], sample: int) -> Prepared:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 _OPENS = re.compile(
@@ -9,6 +10,10 @@ _OPENS = re.compile(
     r"(?P<tag>[\w.+#-]*)[^\n`]*$",
     re.MULTILINE,
 )
+
+
+_DECODER = json.JSONDecoder()
+_MOST_OBJECTS = 200
 
 
 class Block(NamedTuple):
@@ -57,6 +62,26 @@ def json_value(text: str) -> Any:
         if not fenced:
             raise
         return strict_json(fenced[-1].text)
+
+
+def json_texts(text: str) -> Iterator[str]:
+    """Where a reply that should be JSON may hold it, likeliest first: the whole of it, its fenced
+    blocks from the last, the objects in its prose from the longest."""
+    yield text
+    for block in reversed(blocks(text)):
+        if block.tag in ("", "json", "jsonc"):
+            yield block.text
+    found: list[str] = []
+    at, tries = text.find("{"), 0
+    while at >= 0:
+        tries += 1
+        try:
+            end = _DECODER.raw_decode(text, at)[1]
+            found.append(text[at:end])
+        except (ValueError, RecursionError):
+            end = at + 1
+        at = text.find("{", end) if tries < _MOST_OBJECTS else -1
+    yield from sorted(found, key=len, reverse=True)
 
 
 def strict_json(text: str) -> Any:

@@ -22,7 +22,9 @@ FAULTS = (
 class FaultServer:
     """The server's mind: what to do with each request. Shared by tests in this process."""
 
-    def __init__(self, faults=0.0, delay=0.0, seed=0, kinds=FAULTS, script=None, answer=None):
+    def __init__(self, faults=0.0, delay=0.0, seed=0, kinds=FAULTS, script=None, answer=None,
+                 decide=None, models=None):  # fmt: skip
+        self.decide, self.models = decide, models
         self.faults, self.delay, self.seed, self.kinds = faults, delay, seed, kinds
         self.script = list(script or [])
         self.answer = answer or (lambda body: "a fine answer")
@@ -45,6 +47,8 @@ class FaultServer:
         self._server.close()
 
     def draw(self, body):
+        if self.decide:
+            return self.decide(json.loads(body))
         if self.script:
             return self.script.pop(0)
         text = b"%d %d " % (self.seed, self.asked[body]) + body
@@ -92,6 +96,8 @@ class FaultServer:
                 "most_in_flight": self.most_in_flight,
             }
             self._write(writer, 200, counts)
+        elif path == "/v1/models" and self.models is not None:
+            self._write(writer, 200, {"data": self.models})
         else:
             self._write(writer, 404, {"error": {"message": "no such path"}})
         return True
