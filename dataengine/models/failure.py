@@ -7,6 +7,8 @@ its limit. It is *mendable* where something outside may be put right: an account
 network. A stage with mendable failures asks for them again in the next run.
 """
 
+from collections.abc import Iterator
+from functools import cache
 from typing import ClassVar
 
 from dataengine.errors import UserError
@@ -172,3 +174,15 @@ class NotInLedger(CallFailed):
 
 class EndpointDown(UserError):
     """The endpoint cannot be used at all; what was paid for is in the ledger."""
+
+
+@cache
+def mendable_kinds() -> frozenset[str]:
+    """The kinds of failure that a later run may mend."""
+    return frozenset(kind.kind for kind in _kinds(CallFailed) if kind.mendable)
+
+
+def _kinds(base: type[CallFailed]) -> Iterator[type[CallFailed]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from _kinds(kind)

@@ -1,5 +1,6 @@
 """A source of preference pairs as a stage of a build: candidates, judge, rule, rows, audit."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cached_property
@@ -20,6 +21,7 @@ from dataengine.preferences.tables import Tables
 from dataengine.preferences.verified import verified
 from dataengine.row import Kind, schema
 from dataengine.stages.stage import Context, Outcome, Reader
+from dataengine.verifying import verifiers_ready
 
 
 class PreferenceReader(Reader):
@@ -34,6 +36,7 @@ class PreferenceReader(Reader):
     seed: int
     limit: int | None = Field(None, gt=0)
     _figures: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _mendable: Counter[str] = PrivateAttr(default_factory=Counter)
 
     def label(self) -> str:
         return f"prefer {self.source.name}"
@@ -87,7 +90,11 @@ class PreferenceReader(Reader):
     def figures(self) -> dict[str, Any]:
         return self._figures
 
+    def mendable(self) -> dict[str, int]:
+        return dict(self._mendable)
+
     def read(self, context: Context) -> Iterator[Outcome]:
+        self._mendable.clear()
         rows = Rows(self.source, self.source.pairs, self.tokenizer)
         audit = Audit()
         with Tables(context.folder) as tables:
@@ -114,15 +121,21 @@ class PreferenceReader(Reader):
             self._figures = self._read_figures()
             yield found
             return
+        from dataengine.models.failure import mendable_kinds
         from dataengine.models.session import session
         from dataengine.preferences.asking import Asking
 
         assert context.ledger is not None
         start = self._start()
+        named = start.prompts["verifier"].drop_nulls().unique().to_list()
+        verifiers_ready(named, f"source {self.source.name}: prompts")
         with session(self.models, context.ledger, self.usd) as asked:
             asking = Asking(self.source, asked.models, self.seed, context.notify)
             for part in _rounds(start):
-                yield asked.wait(asking.next, part)
+                judged = asked.wait(asking.next, part)
+                kinds = judged.failures["reason"].to_list()
+                self._mendable.update(kind for kind in kinds if kind in mendable_kinds())
+                yield judged
             spent = self._spent(asked.models, asked.ledger)
             self._figures = self._read_figures() | {"models": spent}
 

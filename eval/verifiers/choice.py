@@ -159,6 +159,10 @@ def agree(a: str, b: str) -> bool:
     return first == second
 
 
+def label(answer: str) -> str | None:
+    return chosen(answer, [])
+
+
 def ground_truth(item: dict[str, Any]) -> str:
     """From `choices` and `label`, or an `answer` that is a letter or the text of a choice."""
     choices = [str(choice) for choice in item["choices"]]

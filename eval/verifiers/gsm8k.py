@@ -108,5 +108,10 @@ def agree(a: str, b: str, *, decimal: str | None = None) -> bool:
     return first is not None and first == second
 
 
+def label(answer: str) -> str | None:
+    value = number(answer)
+    return None if value is None else f"{value:f}"
+
+
 def ground_truth(item: dict[str, Any]) -> str:
     return f"{_truth(str((item.get('meta') or {}).get('final') or item['answer']), None):f}"

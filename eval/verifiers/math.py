@@ -50,6 +50,9 @@ def _truth(ground_truth: str) -> str:
     return truth
 
 
+label = extract
+
+
 def ground_truth(item: dict[str, Any]) -> str:
     return str(item["answer"])
 

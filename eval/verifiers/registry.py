@@ -5,6 +5,7 @@ A file is a verifier when it has a top-level `def verify(answer, ground_truth)`;
     agree(a, b) -> bool                     two answers say the same: equality for majority votes
     verify_batch(answers, ground_truths)    many at once, where that is faster than one by one
     check(ground_truth) -> None             MalformedGroundTruth for a label it cannot read
+    label(answer) -> str | None             what an answer answers, as a ground truth
     ready() -> None                         Unavailable where what it needs is not installed
     ground_truth(item) -> str               an eval item (eval/suites) as a ground truth
     gold(item) -> str                       the item's gold answer, as a model would write it
@@ -134,6 +135,14 @@ class Verifier:
         except Exception as error:
             return Verdict.failure(error)
 
+    def label(self, answer: str) -> str | None:
+        """What an answer answers, as a ground truth; None where it answers nothing, or where this
+        verifier's answers are no ground truths."""
+        label = getattr(self.module, "label", None)
+        final = final_answer(answer)
+        told = label(final) if label is not None and final is not None else None
+        return str(told) if told is not None else None
+
     def _notation(self, language: str | None) -> dict[str, str]:
         """The decimal mark of a language as a setting, for a verifier that reads numbers."""
         mark = decimal_mark(language)
@@ -170,7 +179,12 @@ def verify(name: str, answer: str, ground_truth: str, **settings: Any) -> Verdic
 
 
 def verify_batch(
-    name: str, answers: Sequence[str], ground_truths: Sequence[str], **settings: Any
+    name: str,
+    answers: Sequence[str],
+    ground_truths: Sequence[str],
+    *,
+    languages: Sequence[str | None] | None = None,
+    **settings: Any,
 ) -> list[Verdict]:
     """`verify` for many pairs, in order; code and math use all cores."""
-    return verifier(name).verify_batch(answers, ground_truths, **settings)
+    return verifier(name).verify_batch(answers, ground_truths, languages=languages, **settings)

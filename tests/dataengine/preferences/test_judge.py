@@ -16,7 +16,7 @@ PROMPT = [message("user", "Name a colour.")]
 
 
 def read(*answers, of=3):
-    scores = parse(json.dumps({"answers": list(answers)}), judge.Scores)
+    scores, _ = parse(json.dumps({"answers": list(answers)}), judge.Scores)
     return [(score, state) for score, state, _ in judge.read(scores, of)]
 
 
