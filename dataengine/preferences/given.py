@@ -1,5 +1,6 @@
 """Candidates that exist already: their table, and what was said of them, joined on ids."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from operator import itemgetter
@@ -314,6 +315,8 @@ def _score(value: Any, state: Any) -> tuple[float | None, str]:
         return float(value), "scored"
     if isinstance(value, str) and value.strip().casefold() in NOT_APPLICABLE:
         return None, "not applicable"
+    if isinstance(value, str) and re.fullmatch(r"\s*[-+]?\d+(?:\.\d+)?\s*", value, re.ASCII):
+        return float(value), "scored"
     return None, "missing"
 
 

@@ -101,6 +101,7 @@ def test_the_schema_tells_a_strict_server_the_scale():
     schema = body["response_format"]["json_schema"]["schema"]
     score = schema["$defs"]["Score"]
     assert score["properties"]["score"]["enum"] == [1, 2, 3, 4, 5, "N/A"]
+    assert score["properties"]["score"]["type"] == ["integer", "string"]
     assert score["required"] == ["answer", "rationale", "score"]
 
 
