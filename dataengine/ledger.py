@@ -14,7 +14,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -98,7 +98,18 @@ class Call:
     usd_at_most: float | None = None
     imported: bool = False
     adapted: str | None = None
-    written: bool = False
+    noted: bool = True
+    """Whether it may have been written before that the request was sent."""
+
+
+@dataclass(slots=True, eq=False)
+class _Batch:
+    """Calls that are committed together; the first one's task does it, when it is its turn."""
+
+    calls: list[Call] = field(default_factory=list)
+    turn: anyio.Event = field(default_factory=anyio.Event)
+    done: anyio.Event = field(default_factory=anyio.Event)
+    error: Exception | None = None
 
 
 @dataclass(frozen=True)
@@ -142,8 +153,7 @@ class Ledger:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = Lock()
-        self._commit = anyio.Lock()
-        self._waiting: list[Call] = []
+        self._batch, self._writing = _Batch(), False
         try:
             # One connection, handed between threads under `_lock`.
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -210,7 +220,7 @@ class Ledger:
         now = time.time()
         with self._transaction() as db:
             for call in calls:
-                if call.outcome != SENT:
+                if call.noted and call.outcome != SENT:
                     db.execute(
                         "DELETE FROM calls WHERE id = (SELECT max(id) FROM calls"
                         f" WHERE outcome = '{SENT}' AND key = ?)",
@@ -230,21 +240,31 @@ class Ledger:
     async def record(self, call: Call) -> None:
         """Commit one call and return once it is on disk, whatever is cancelled meanwhile.
 
-        Whoever holds the commit writes for everybody who waits: 256 answers cost a few commits.
+        Calls that come while a commit is going on are committed together, by the first of them:
+        256 answers cost a few commits.
         """
         with anyio.CancelScope(shield=True):
-            self._waiting.append(call)
-            async with self._commit:
-                if call.written:
-                    return
-                batch, self._waiting = self._waiting, []
-                try:
-                    await anyio.to_thread.run_sync(self.write, batch)
-                except BaseException:
-                    self._waiting = batch + self._waiting
-                    raise
-                for done in batch:
-                    done.written = True
+            batch = self._batch
+            batch.calls.append(call)
+            if batch.calls[0] is not call:
+                await batch.done.wait()
+            else:
+                if self._writing:
+                    await batch.turn.wait()
+                await self._commit(batch)
+            if batch.error is not None:
+                raise batch.error
+
+    async def _commit(self, batch: "_Batch") -> None:
+        self._writing, self._batch = True, _Batch()
+        try:
+            await anyio.to_thread.run_sync(self.write, batch.calls)
+        except Exception as error:
+            batch.error = error
+        finally:
+            batch.done.set()
+            self._writing = bool(self._batch.calls)
+            self._batch.turn.set()
 
     def close_open_calls(self) -> int:
         """Mark what was in flight when an earlier run was killed; its cost stays counted.

@@ -126,6 +126,22 @@ def with_repair(request: dict[str, Any], text: str, problem: str) -> dict[str, A
     return request | {"messages": request["messages"] + turns}
 
 
+Outcome = Completion | CallFailed
+
+
+def outcome_of(response: bytes) -> tuple[Outcome, int | None, int | None]:
+    """A response read once: what it says or how it failed, and its input and output tokens."""
+    try:
+        body = orjson.loads(response)
+    except ValueError:
+        return Malformed("not a chat completion (not JSON)"), None, None
+    usage = usage_of(body)
+    try:
+        return _completion(body, usage), *usage
+    except CallFailed as failure:
+        return failure, *usage
+
+
 def read_response(response: bytes) -> Completion:
     """The first choice of a completion, with its reasoning apart wherever the server left it.
 
@@ -133,8 +149,14 @@ def read_response(response: bytes) -> Completion:
         CallFailed: Malformed, ServerError, ProviderError, Empty, Truncated, UnknownFinish, Filtered
             or Refused.
     """
+    outcome = outcome_of(response)[0]
+    if isinstance(outcome, CallFailed):
+        raise outcome
+    return outcome
+
+
+def _completion(body: Any, usage: tuple[int | None, int | None]) -> Completion:
     try:
-        body = orjson.loads(response)
         if isinstance(body, dict) and body.get("error"):
             raise ServerError(f"an error inside a 200: {_brief(body['error'])}")
         choice = body["choices"][0]
@@ -156,9 +178,7 @@ def read_response(response: bytes) -> Completion:
     if not told.answer.strip() and not calls:
         raise Empty("no text and no tool call")
     reasoning = _thought(message) or "\n\n".join(filter(None, (reasoning, told.reasoning)))
-    return Completion(
-        told.answer, reasoning or None, tuple(calls or ()), finish, *usage_of(response, body)
-    )
+    return Completion(told.answer, reasoning or None, tuple(calls or ()), finish, *usage)
 
 
 def _parts(content: Any) -> tuple[str, str]:
@@ -208,12 +228,12 @@ def _whole(finish: str) -> None:
     raise UnknownFinish(f"finish reason {finish!r} is not known, so the answer is not kept")
 
 
-def usage_of(response: bytes, body: Any = None) -> tuple[int | None, int | None]:
+def usage_of(body: Any) -> tuple[int | None, int | None]:
     """Input and output tokens as the server counted them, each None where it did not say."""
     try:
-        usage = (orjson.loads(response) if body is None else body)["usage"]
+        usage = body["usage"]
         counts = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError):
         return None, None
     input_tokens, output_tokens = (n if isinstance(n, int) and n >= 0 else None for n in counts)
     return input_tokens, output_tokens
@@ -239,15 +259,6 @@ def parse(text: str, schema: type[BaseModel]) -> tuple[BaseModel, str]:
         for problem in first.errors(include_input=False, include_url=False)[:3]
     )
     raise WrongSchema("; ".join(problems)) from None
-
-
-def why(response: bytes) -> CallFailed | None:
-    """What is wrong with a response, or None."""
-    try:
-        read_response(response)
-    except CallFailed as failure:
-        return failure
-    return None
 
 
 def _turn(message: Message) -> Message:
