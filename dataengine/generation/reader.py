@@ -44,6 +44,14 @@ class GeneratedReader(Reader):
 
         return str(project(self.source, self.wanted, self.models, self.usd))
 
+    def projected(self, ledger: Path) -> str:
+        from dataengine.generation.projection import project
+        from dataengine.shown import shown
+
+        used = {name: self.models[name] for name in self.source.names.values()}
+        known = shown(ledger, self.source.name, used)
+        return str(project(self.source, self.wanted, self.models, self.usd, known))
+
     @property
     def wanted(self) -> int:
         """Rows to accept."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
@@ -42,10 +43,19 @@ class PreferenceReader(Reader):
         return f"prefer {self.source.name}"
 
     def explain(self) -> str:
+        return self._explained({})
+
+    def projected(self, ledger: Path) -> str:
+        from dataengine.shown import shown
+
+        used = {name: self.models[name] for name in self.source.names.values()}
+        return self._explained(shown(ledger, self.source.name, used))
+
+    def _explained(self, known: dict[str, Any]) -> str:
         from dataengine.preferences.projection import explain, project
 
         wanted = self.known_rows()
-        told = project(self.source, wanted, self.models, self.usd) if wanted else None
+        told = project(self.source, wanted, self.models, self.usd, known) if wanted else None
         return explain(self.source, told)
 
     def known_rows(self) -> int | None:

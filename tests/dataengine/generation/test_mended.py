@@ -194,3 +194,20 @@ def test_a_page_of_prompts_is_a_recipe(teacher, build, tmp_path, dice):
         build(server.url, source)
     with pytest.raises(UserError, match=r"no\.yaml cannot be read"):
         build(server.url, {"recipe": "no.yaml", "answers": "teacher"})
+
+
+def test_a_plan_counts_what_the_ledger_has_as_paid(teacher, build):
+    price = {"price": {"input": 1.0, "output": 1.0}}
+    server = teacher()
+    models = {"teacher": {"backend": "openai", "base_url": server.url, "model": "tiny", **price}}
+    built = build(server.url, models=models)
+    stage, ledger = built.plan.steps[0].stage, built.out / "ledger.sqlite"
+    before = ledger.read_bytes()
+    asked = server.asked.total()
+    said = stage.projected(ledger)
+    assert "20 rows of math_grade_school: 0 to " in said
+    assert f"beside the {asked:,} whose answers are in the ledger" in said
+    assert ", 0 to " in said and "0.00 to 0.00 USD" in said  # 15 tokens a call, as it has shown
+    assert "nothing in the ledger yet" in stage.projected(built.out / "none.sqlite")
+    assert stage.projected(built.out / "none.sqlite") == stage.explain()
+    assert ledger.read_bytes() == before and not (built.out / "none.sqlite").exists()
