@@ -16,6 +16,7 @@ from hashlib import blake2b
 FAULTS = (
     "rate_limited", "rate_limited_after", "server_error", "bad_gateway", "overloaded", "hang",
     "close", "close_mid_body", "malformed", "wrong_schema", "truncated", "empty",
+    "broken_off", "error_inside", "cut_by_another_name", "fields_refused",
 )  # fmt: skip
 
 
@@ -123,6 +124,11 @@ class FaultServer:
         elif what in ("server_error", "bad_gateway", "overloaded"):
             status = {"server_error": 500, "bad_gateway": 502, "overloaded": 503}[what]
             self._write(writer, status, {"error": {"message": what}})
+        elif what == "error_inside":
+            self._write(writer, 200, {"error": {"message": "upstream died", "code": 502}})
+        elif what == "fields_refused" and "temperature" in json.loads(body):
+            message = "Unsupported parameter: 'temperature' is not supported with this model."
+            self._write(writer, 400, {"error": {"message": message, "param": "temperature"}})
         elif what == "malformed":
             self._write(writer, 200, b'{"choices": [{"mess')
         else:
@@ -135,11 +141,15 @@ class FaultServer:
             content = '{"unasked": true}'
         elif what == "truncated":
             content, finish = content[: len(content) // 2], "length"
+        elif what == "cut_by_another_name":
+            content, finish = content[: len(content) // 2], "max_tokens"
+        elif what == "broken_off":
+            content, finish = content[: len(content) // 2], "network_error"
         elif what == "empty":
             content = ""
         elif what == "filtered":
             finish = "content_filter"
-        if what != "empty":
+        if what not in ("empty", "broken_off"):
             self.answered[body] += 1
         message = content if isinstance(content, dict) else {"content": content}
         message = {"role": "assistant", **message}
