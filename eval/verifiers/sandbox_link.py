@@ -3,8 +3,9 @@
 A call is a frame (pickle, eight bytes of length before it), its result comes back as plain data;
 what is no plain data stays where it is, and the other side gets a stand-in (`Remote`). What is
 unpickled can be nothing but plain data, whoever wrote it. A stand-in is compared with another
-stand-in where the objects live, and equals no plain value. The side that is `trusted` shows no
-frame, no traceback and nothing whose name begins with an underscore.
+stand-in where the objects live, and equals no plain value; with `operators` off it is no operand
+beside one either (an object whose `f(2) - 4` is 0 would be told the 4). The side that is `trusted`
+shows no frame, no traceback and nothing whose name begins with an underscore.
 
 Text for a bare interpreter (sandbox.py), so it uses the standard library alone.
 """
@@ -37,10 +38,12 @@ PLAIN_NAMES = {
 }
 BASES = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
 METHODS = (
-    "call len iter next str repr bool hash int float index contains getitem setitem delitem "
-    "enter exit add radd sub rsub mul rmul truediv rtruediv floordiv mod pow neg pos abs and or "
-    "xor invert lshift rshift matmul iadd isub imul reversed round bytes format instancecheck "
-    "await aenter aexit"
+    "call len iter next str repr bool hash int float index getitem setitem delitem enter exit neg "
+    "pos abs invert reversed round bytes format instancecheck await aenter aexit"
+)
+OPERATORS = (
+    "contains add radd sub rsub mul rmul truediv rtruediv floordiv mod pow and or xor lshift "
+    "rshift matmul iadd isub imul"
 )
 MUTABLE = (
     list, dict, set, bytearray, collections.deque, collections.OrderedDict, collections.Counter,
@@ -87,6 +90,15 @@ def _forwarded(name):
     return method
 
 
+def _operated(name):
+    def method(self, *others):
+        if not self._link.operators and not all(isinstance(other, Remote) for other in others):
+            raise TypeError(f"an object of the program is no operand of {name} here")
+        return self._link.ask("method", self._handle, name, others, {})
+
+    return method
+
+
 def _compared(name):
     def method(self, other):
         if not isinstance(other, Remote):
@@ -98,6 +110,8 @@ def _compared(name):
 
 for _name in METHODS.split():
     setattr(Remote, f"__{_name}__", _forwarded(f"__{_name}__"))
+for _name in OPERATORS.split():
+    setattr(Remote, f"__{_name}__", _operated(f"__{_name}__"))
 for _name in COMPARISONS:
     setattr(Remote, f"__{_name}__", _compared(f"__{_name}__"))
 
@@ -107,6 +121,7 @@ class Link:
 
     def __init__(self, reads, writes, trusted):
         self.reads, self.writes, self.trusted = reads, writes, trusted
+        self.operators = True
         self.mine, self.places, self.remotes, self.mirrors = [], {}, {}, {}
 
     def ask(self, *question):
@@ -230,7 +245,7 @@ class Link:
         return _Unpickler(io.BytesIO(body), self, passed).load()
 
 
-ALLOWED = {f"__{name}__" for name in METHODS.split()} | {f"__{name}__" for name in COMPARISONS}
+ALLOWED = {f"__{name}__" for name in (*METHODS.split(), *OPERATORS.split(), *COMPARISONS)}
 
 
 class _Pickler(pickle.Pickler):

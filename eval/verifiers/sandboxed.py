@@ -46,7 +46,12 @@ def hold(job, link):
 
 
 def judge(job, link, report):
-    """The judge's process: run setup and tests with stand-ins for what the candidate defines."""
+    """The judge's process: run setup and tests with stand-ins for what the candidate defines.
+
+    Where the tests are of a class (they name one: `Vector`), its operators are under test; the
+    results of plain functions have none.
+    """
+    link.operators = any(name[:1].isupper() for name in job["names"])
     try:
         link._until("here", ())
         report("started", None)  # both are: what goes wrong from now on is the candidate's doing

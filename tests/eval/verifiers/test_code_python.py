@@ -79,6 +79,11 @@ FORGERIES = {
         "class A(int):\n    def __eq__(s, o): return True\n    __ne__ = __lt__ = __gt__ = __eq__\n"
         "    __hash__ = int.__hash__\ndef f(x): return A(0)"
     ),
+    "an object that any sum with is nothing": (
+        "class f:\n    def __init__(s, x): pass\n    def __sub__(s, o): return 0\n"
+        "    __truediv__ = __add__ = __mod__ = __rsub__ = __sub__\n    def __abs__(s): return s\n"
+        "    def __contains__(s, o): return True\n    def __int__(s): return 0\n"
+    ),
     "the constants of the caller": (
         "import sys\ndef f(x):\n    frame = sys._getframe()\n    while frame:\n"
         "        for c in frame.f_code.co_consts:\n            if type(c) is int and c > x: return c\n"
@@ -115,6 +120,8 @@ FORGERIES = {
         "assert f(2) == 4",
         "import math\nassert math.isclose(f(2), 4)",
         "assert abs(int(f(2)) - 4) < 1",
+        "assert abs(f(2) - 4) < 1e-6",
+        "assert 4 in f(2)",
     ],
 )
 def test_forging_from_inside_earns_nothing(name: str, test: str) -> None:
