@@ -29,9 +29,10 @@ _SAID = re.compile(
     r"|(?P<bare>[B-HJ-Z]|[AI](?=\s+(?:because|since|as|due|for\s+the\s+reason)\b))(?!\w|['’]))"
 )
 _CORRECT = re.compile(
-    rf"(?i:\b(?:option|choice|letter|answer)\s+)[{_MARKS}]*([A-Z])[)\]*_`]*\s+(?i:is\s+(?:the\s+)?"
-    r"(?:correct|right|best))\b"
-    rf"|(?i:\b(?:choose|pick|select|go\s+with)\s+(?:option\s+|choice\s+)?)[{_MARKS}]*([A-Z])(?!\w)"
+    rf"(?i:\b(?:option|choice|letter|answer)\s+)?(?<!\w)[{_MARKS}]*([A-Z])(?!\w)[)\]*_`]*"
+    r"\s+(?i:is\s+(?:the\s+)?(?:correct|right|best)\b(?!\s+(?:to|about|that)))"
+    rf"|(?i:\b(?:(?:choose|pick|select|go\s+with)|(?:correct|right|best)\s+(?:option|choice|letter)"
+    rf"\s+is)\s+(?:option\s+|choice\s+)?)[{_MARKS}]*([A-Z])(?!\w)"
 )
 _MENTIONED = re.compile(
     rf"(?i:\b(?:answer|choice|option)\s+)[{_MARKS}]*([A-Z])(?:[)\]*_`\"'$.:,]|$|\n|(?!\w|\s+[a-z]))"

@@ -24,7 +24,7 @@ _UNITS = re.compile(r"[*$ \t]*%?(?:[^\W\d]|[°/²³%$*€£¥₹\\)(\]^{} ]){0,4
 _BRACKETED = re.compile(r"\([^()]*\)")
 _EQUALS = re.compile(r"\s*\)?\$?\s*(?:\\\(|\$)?\s*(?:=|\\approx|≈)[\s$]*")
 _UNIT_WORDS = re.compile(
-    r"\s*(?:(?!(?:because|since|as|where|when|if|for|so|and|or|which|that|from|with|but)\b)"
+    r"\s*%?\s*(?:(?!(?:of|because|since|as|where|when|if|for|so|and|or|which|that|from|with|but)\b)"
     r"[^\W\d_]+[ \t]*){0,3}"
 )
 _BEFORE = re.compile(r"(?:[\s:*=$~`\"']|\\[(\[])*(?:[A-Za-z]\w{0,2}\s*=[\s$]*)?")
@@ -63,7 +63,7 @@ def _value(text: str, decimal: str | None) -> tuple[Decimal | None, int]:
         if equals := _EQUALS.match(text, reader.at):
             reader.at = equals.end()
             end = reader.at
-        elif sign := re.compile(r"\s*[-+*/]\s*").match(text, reader.at):
+        elif sign := re.compile(r"\s*(?:[-+*/]|of\b)\s*").match(text, reader.at):
             reader.at = sign.end()
         else:
             return value, end

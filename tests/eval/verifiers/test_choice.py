@@ -39,6 +39,8 @@ TRUTH = json.dumps({"label": "B", "choices": ["red", "blue", "green", "All of th
         "\\boxed{\\text{B. blue}}",
         "Option B is correct. Option A is too short.",
         "I choose option B.",
+        "The correct option is B, since A is too small.",
+        "Among A, B and C, B is correct.",
     ],
 )
 def test_ways_to_say_b(answer: str) -> None:
@@ -61,6 +63,7 @@ def test_ways_to_say_b(answer: str) -> None:
         "The answer is (C). Choice B: too short.",
         "The answer is green, not blue.",
         "The answer is not B.",
+        "A is correct, whatever B may say.",
         "a. red",
     ],
 )

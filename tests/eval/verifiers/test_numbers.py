@@ -51,6 +51,8 @@ def test_notations(text: str, decimal: str | None, value: str) -> None:
         ("the answer is (3 + 4) * 2", "14"),
         ("Answer: $4 x 6 = $24", "24"),
         ("The answer is 3 1/2.", "3.5"),
+        ("The answer is 20% of 300 = 60.", "60"),
+        ("The answer is 60, which is 20% of 300.", "60"),
         ("\\boxed{1\\frac{1}{2}}", "1.5"),
         ("\\boxed{\\frac32}", "1.5"),
         ("\\boxed{\\dfrac{-7}{4}}", "-1.75"),
