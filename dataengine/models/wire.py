@@ -24,20 +24,19 @@ from eval.verifiers.response import read
 from personas.ask import Ask, Message
 
 SEEDS = 2**63
-WHOLE = "stop stop_sequence eos eos_token end_turn complete completed finish finished end"
-CALLS = "tool_calls tool_call tool_use function_call"
-CUT = (
-    "length max_tokens max_output_tokens max_completion_tokens max_length model_length "
-    "model_context_window_exceeded context_length_exceeded context_window_exceeded token_limit"
-)
-FILTERED = (
-    "content_filter content_filtered safety image_safety recitation language blocklist "
-    "prohibited_content spii guardrail_intervened sensitive moderation blocked"
-)
-BROKEN = (
-    "error network_error server_error abort aborted cancelled canceled timeout overloaded "
-    "insufficient_system_resource malformed_function_call unexpected_tool_call unknown_error"
-)
+_WORDS = {
+    "whole": "stop stop_sequence eos eos_token end_turn complete completed finish finished end "
+    "tool_calls tool_call tool_use function_call",
+    "cut": "length max_tokens max_output_tokens max_completion_tokens max_length model_length "
+    "model_context_window_exceeded context_length_exceeded context_window_exceeded token_limit",
+    "filtered": "content_filter content_filtered safety image_safety recitation language blocklist "
+    "prohibited_content spii guardrail_intervened sensitive moderation blocked",
+    "refused": "refusal refused",
+    "broken": "error network_error server_error abort aborted cancelled canceled timeout "
+    "overloaded insufficient_system_resource malformed_function_call unexpected_tool_call "
+    "unknown_error",
+}
+FINISHES = {name: meaning for meaning, names in _WORDS.items() for name in names.split()}
 """Finish reasons by what they mean: those of OpenAI, vLLM, Anthropic, Google, DeepSeek, GLM,
 Bedrock and OpenRouter, in small letters with underscores."""
 
@@ -214,17 +213,20 @@ def _thought(message: dict[str, Any]) -> str | None:
 
 def _whole(finish: str) -> None:
     """Raise, by class, unless this finish reason says that the answer is whole."""
-    name = finish.casefold().replace("-", "_").replace(" ", "_").removeprefix("finish_reason_")
-    if name in WHOLE.split() or name in CALLS.split():
+    if finish == "stop":
         return
-    if name in CUT.split():
-        raise Truncated(f"cut off at a limit (finish reason {finish!r})")
-    if name in FILTERED.split():
-        raise Filtered(f"cut by the endpoint's content filter (finish reason {finish!r})")
-    if name in ("refusal", "refused"):
-        raise Refused(f"finish reason {finish!r}")
-    if name in BROKEN.split():
-        raise ProviderError(f"the provider broke off (finish reason {finish!r})")
+    name = finish.casefold().replace("-", "_").replace(" ", "_").removeprefix("finish_reason_")
+    match FINISHES.get(name):
+        case "whole":
+            return
+        case "cut":
+            raise Truncated(f"cut off at a limit (finish reason {finish!r})")
+        case "filtered":
+            raise Filtered(f"cut by the endpoint's content filter (finish reason {finish!r})")
+        case "refused":
+            raise Refused(f"finish reason {finish!r}")
+        case "broken":
+            raise ProviderError(f"the provider broke off (finish reason {finish!r})")
     raise UnknownFinish(f"finish reason {finish!r} is not known, so the answer is not kept")
 
 

@@ -42,6 +42,8 @@ def read(text: str, in_thought: bool = False) -> Response:
 
     With `in_thought` the reasoning began in the prompt (`opens_thought` tells).
     """
+    if not in_thought and "<" not in text and "[" not in text and "◁" not in text:
+        return Response(None, text)  # no tag begins otherwise
     thoughts: list[str] = []
     said: list[str] = []
     rest = text
