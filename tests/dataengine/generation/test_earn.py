@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataengine.generation import earn
@@ -88,6 +88,7 @@ def test_no_answer_at_all():
     assert earn.unanswered(samples("#### 4")) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=9), st.floats(0.05, 1))
 def test_majority_agrees_with_counting(numbers, share):
     fate = earn.majority(samples(*(f"#### {n}" for n in numbers)), share)
@@ -123,6 +124,7 @@ def test_prompts_without_spaces_are_compared_by_character():
     assert distinct(["春天春天"], 2) == 0.6667
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("ab ", max_size=12), max_size=30))
 def test_the_same_text_is_never_new_twice(texts):
     seen, names = Novelty(1.0), {}

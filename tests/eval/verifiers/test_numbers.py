@@ -1,7 +1,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.verifiers import verifier, verify, verify_batch
@@ -114,6 +114,7 @@ def test_numbers_in_words() -> None:
     assert [in_words(text) for text in ("seven apples", "and", "hundred", "")] == [None] * 4
 
 
+@settings(deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=0, max_value=10**9))
 def test_any_european_spelling_of_a_number_is_that_number(value: Decimal) -> None:
     comma = f"{value}".replace(".", ",")
@@ -123,6 +124,7 @@ def test_any_european_spelling_of_a_number_is_that_number(value: Decimal) -> Non
         assert number(text) == number(text, ",") == value
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_no_text_breaks_the_reading(text: str) -> None:
     number(text)
