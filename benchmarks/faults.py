@@ -5,7 +5,8 @@
 
 The server (tests/dataengine/models/fault_server.py) fails by schedule: 429 with and without
 Retry-After, 500, 502, 503, hangs, closed connections, closed bodies, malformed JSON, the wrong
-schema, truncation, empty answers; it counts what it was asked. First an undisturbed run, then one
+schema, truncation under two names, empty answers, answers broken off by the provider, errors inside
+a 200, refused fields; it counts what it was asked. First an undisturbed run, then one
 that is killed with SIGKILL on the way and started again. Printed: how every row ended, what the
 server answered in all, and the bound that it may not exceed.
 """

@@ -59,6 +59,10 @@ class Server(asyncio.Protocol):
         self.data += data
         while (end := self.data.find(b"\r\n\r\n")) >= 0:
             head = self.data[:end].lower()
+            if head.startswith(b"get"):  # /v1/models
+                self.data = self.data[end + 4 :]
+                self.transport.write(self.response % (12, b'{"data": []}'))
+                continue
             place = head.index(b"content-length:") + 15
             size = int(head[place:].split(b"\r\n", 1)[0])
             if len(self.data) < end + 4 + size:

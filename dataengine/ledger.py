@@ -1,9 +1,10 @@
-"""The ledger: every model call that was answered, under the hash of the request as it was sent.
+"""The ledger: every model call that was answered, under the hash of the request.
 
-One SQLite file in WAL mode beside the build. The key is blake2b of the canonical request bytes
-(the very bytes that go over the wire: model, messages, every sampling parameter, schema) and the
-sample's number. An answer is written the moment it arrives, before anything looks at it, so a
-build that is killed pays for nothing twice and a replay gives the same bytes.
+One SQLite file in WAL mode beside the build. The key is blake2b of the canonical request (model,
+messages, every sampling parameter, schema) as it is asked for, and the sample's number; where a
+server made us send it otherwise (models/fit.py), what differed stands beside it. An answer is
+written the moment it arrives, before anything looks at it, so a build that is killed pays for
+nothing twice and a replay gives the same bytes.
 
 Calls that were paid for and could not be used (a malformed body, an empty answer) are rows too,
 with their outcome; so are calls whose cost is not known, with the most they can have cost.
@@ -13,7 +14,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -29,7 +30,7 @@ from dataengine.errors import UserError
 ANSWERED = "answered"
 SENT = "sent"
 WITHDRAWN = "withdrawn"
-FORMAT = 1
+FORMAT = 2
 
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS calls (
@@ -46,8 +47,10 @@ CREATE TABLE IF NOT EXISTS calls (
     usd REAL,
     usd_at_most REAL,
     imported INTEGER NOT NULL DEFAULT 0,
-    at REAL NOT NULL
+    at REAL NOT NULL,
+    adapted TEXT
 );
+CREATE TABLE IF NOT EXISTS learned (model TEXT PRIMARY KEY, changed TEXT NOT NULL);
 CREATE UNIQUE INDEX IF NOT EXISTS answered ON calls (key) WHERE outcome = '{ANSWERED}';
 CREATE INDEX IF NOT EXISTS sent ON calls (key) WHERE outcome = '{SENT}';
 PRAGMA user_version = {FORMAT};
@@ -55,8 +58,8 @@ PRAGMA user_version = {FORMAT};
 
 INSERT = (
     "INSERT OR IGNORE INTO calls (key, sample, model, stage, outcome, request, response,"
-    " input_tokens, output_tokens, usd, usd_at_most, imported, at)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " input_tokens, output_tokens, usd, usd_at_most, imported, at, adapted)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 
 
@@ -78,7 +81,8 @@ class Call:
     """One call to a model. Unknown tokens and USD are None, never 0.
 
     `outcome` is "answered", "sent" (in flight), "withdrawn" (it cost nothing: forget that it was
-    sent), or the class of what went wrong. `usd_at_most` bounds a cost that is not known.
+    sent), or the class of what went wrong. `usd_at_most` bounds a cost that is not known. `adapted`
+    is JSON of the fields that were sent otherwise than asked for, to fit the server.
     """
 
     key: bytes
@@ -93,7 +97,19 @@ class Call:
     usd: float | None = None
     usd_at_most: float | None = None
     imported: bool = False
-    written: bool = False
+    adapted: str | None = None
+    noted: bool = True
+    """Whether it may have been written before that the request was sent."""
+
+
+@dataclass(slots=True, eq=False)
+class _Batch:
+    """Calls that are committed together; the first one's task does it, when it is its turn."""
+
+    calls: list[Call] = field(default_factory=list)
+    turn: anyio.Event = field(default_factory=anyio.Event)
+    done: anyio.Event = field(default_factory=anyio.Event)
+    error: Exception | None = None
 
 
 @dataclass(frozen=True)
@@ -137,8 +153,7 @@ class Ledger:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = Lock()
-        self._commit = anyio.Lock()
-        self._waiting: list[Call] = []
+        self._batch, self._writing = _Batch(), False
         try:
             # One connection, handed between threads under `_lock`.
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -153,6 +168,8 @@ class Ledger:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.executescript(SCHEMA)
+            if version == 1:
+                self._db.execute("ALTER TABLE calls ADD COLUMN adapted TEXT")
         except sqlite3.DatabaseError as error:
             raise UserError(f"{path}: not a ledger that can be opened ({error})") from None
 
@@ -203,7 +220,7 @@ class Ledger:
         now = time.time()
         with self._transaction() as db:
             for call in calls:
-                if call.outcome != SENT:
+                if call.noted and call.outcome != SENT:
                     db.execute(
                         "DELETE FROM calls WHERE id = (SELECT max(id) FROM calls"
                         f" WHERE outcome = '{SENT}' AND key = ?)",
@@ -214,7 +231,7 @@ class Ledger:
                 row = [
                     call.key, call.sample, call.model, call.stage, call.outcome, call.request,
                     call.response, call.input_tokens, call.output_tokens, call.usd,
-                    call.usd_at_most, call.imported, now,
+                    call.usd_at_most, call.imported, now, call.adapted,
                 ]  # fmt: skip
                 if not db.execute(INSERT, row).rowcount and not call.imported:
                     row[4] = "duplicate"
@@ -223,21 +240,31 @@ class Ledger:
     async def record(self, call: Call) -> None:
         """Commit one call and return once it is on disk, whatever is cancelled meanwhile.
 
-        Whoever holds the commit writes for everybody who waits: 256 answers cost a few commits.
+        Calls that come while a commit is going on are committed together, by the first of them:
+        256 answers cost a few commits.
         """
         with anyio.CancelScope(shield=True):
-            self._waiting.append(call)
-            async with self._commit:
-                if call.written:
-                    return
-                batch, self._waiting = self._waiting, []
-                try:
-                    await anyio.to_thread.run_sync(self.write, batch)
-                except BaseException:
-                    self._waiting = batch + self._waiting
-                    raise
-                for done in batch:
-                    done.written = True
+            batch = self._batch
+            batch.calls.append(call)
+            if batch.calls[0] is not call:
+                await batch.done.wait()
+            else:
+                if self._writing:
+                    await batch.turn.wait()
+                await self._commit(batch)
+            if batch.error is not None:
+                raise batch.error
+
+    async def _commit(self, batch: "_Batch") -> None:
+        self._writing, self._batch = True, _Batch()
+        try:
+            await anyio.to_thread.run_sync(self.write, batch.calls)
+        except Exception as error:
+            batch.error = error
+        finally:
+            batch.done.set()
+            self._writing = bool(self._batch.calls)
+            self._batch.turn.set()
 
     def close_open_calls(self) -> int:
         """Mark what was in flight when an earlier run was killed; its cost stays counted.
@@ -247,6 +274,19 @@ class Ledger:
         with self._transaction() as db:
             done = db.execute(f"UPDATE calls SET outcome = 'killed' WHERE outcome = '{SENT}'")
             return done.rowcount
+
+    def learned(self, model: str) -> dict[str, str | None]:
+        """The fields that a model's server does not take: their new names, None for none."""
+        with self._lock:
+            found = self._db.execute("SELECT changed FROM learned WHERE model = ?", (model,))
+            row = found.fetchone()
+        return dict(orjson.loads(row[0])) if row else {}
+
+    def remember(self, model: str, changed: dict[str, str | None]) -> None:
+        """Keep what was learned of a model's server for later runs."""
+        with self._transaction() as db:
+            told = orjson.dumps(changed).decode()
+            db.execute("INSERT OR REPLACE INTO learned VALUES (?,?)", (model, told))
 
     def spent(self) -> list[Spent]:
         """Calls, tokens and USD per model and stage, over every run that used this ledger.
@@ -317,6 +357,7 @@ class Ledger:
                 "sample": call["sample"],
                 "request": orjson.loads(call["request"]),
                 "response": orjson.loads(call["response"]),
+                **({"adapted": orjson.loads(call["adapted"])} if call["adapted"] else {}),
             }
             yield orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
@@ -338,6 +379,7 @@ def _imported(line: bytes, place: str) -> Call:
             input_tokens=usage.get("prompt_tokens"),
             output_tokens=usage.get("completion_tokens"),
             imported=True,
+            adapted=orjson.dumps(row["adapted"]).decode() if row.get("adapted") else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,10 @@ class Account(BaseModel):
     examples: dict[str, str] = {}
     """For each reason the place and the detail of the first row that went for it."""
     figures: dict[str, Any] = {}
+    mendable: dict[str, int] = {}
+    """Failures that the next run asks for again, by reason."""
+    content: str = ""
+    """A hash of the rows kept, where there are mendable failures: they decide what follows."""
     seconds: float = 0.0
     """Wall-clock of the stage when it ran; for people, never part of a manifest."""
 
@@ -51,6 +56,17 @@ class Account(BaseModel):
         told = [f"{why} {count:,} ({self.examples.get(why, '')})" for why, count in ranked[:most]]
         more = [f"and {len(ranked) - most} more"] if len(ranked) > most else []
         return f"{self.label}: {', '.join(told + more)}" if told else ""
+
+    @property
+    def output(self) -> str:
+        """What identifies the rows that came out."""
+        return self.fingerprint + self.content
+
+    def mends(self) -> str:
+        """The mendable failures as a line for people."""
+        told = ", ".join(f"{reason} {count:,}" for reason, count in sorted(self.mendable.items()))
+        count = sum(self.mendable.values())
+        return f"{self.label}: {count:,} failed for now ({told}): run again to ask for them again"
 
     def check(self) -> None:
         """The law of conservation: rows in (and made) = kept + dropped + failed."""
@@ -97,10 +113,10 @@ class Run:
 
     def _step(self, place: int, step: Step) -> Finished:
         inputs = [self.finished[i] for i in step.inputs]
-        fingerprint = self.plan.fingerprint(place, [f.account.fingerprint for f in inputs])
+        fingerprint = self.plan.fingerprint(place, [f.account.output for f in inputs])
         folder = self.work / f"{step.stage.name}-{fingerprint[:16]}"
         known = _account(folder)
-        if known:
+        if known and not known.mendable:
             self.progress.reused(known)
             return Finished(account=known, folder=folder)
         with self.progress.stage(step.stage.label()):
@@ -108,6 +124,8 @@ class Run:
                 step.stage, fingerprint, Table.concat([f.table for f in inputs]), folder
             )
         self.progress.done(account)
+        if account.mendable:
+            self.progress.note(account.mends())
         return Finished(account=account, folder=folder)
 
     def _run(self, stage: Stage, fingerprint: str, table: Table, folder: Path) -> Account:
@@ -136,14 +154,18 @@ class Run:
             case Reader():
                 self._collect(_counted(stage.read(context), account), account, building)
                 account.figures = stage.figures() | context.figures
+                account.mendable = stage.mendable()
             case Writer():
                 account.figures = stage.write(table, context)
                 account.kept = table.rows
             case _:
                 self._map(stage, table, context, account)
         account.check()
+        if account.mendable:
+            account.content = _hashed(building / "kept")
         account.seconds = round(time.perf_counter() - started, 3)
         (building / "account.json").write_text(account.model_dump_json(indent=1))
+        shutil.rmtree(folder, ignore_errors=True)  # one that had failures to be mended
         building.rename(folder)
         return account
 
@@ -151,6 +173,7 @@ class Run:
         """Survey the table once, then apply the stage to its parts, some at a time."""
         survey = stage.survey(table, context)
         account.added, account.figures = survey.added, survey.figures
+        account.mendable = survey.mendable
         for name, evidence in survey.tables.items():
             evidence.write_parquet(context.folder / f"{name}.parquet")
         self._collect(self._applied(stage, table, survey), account, context.folder)
@@ -188,6 +211,13 @@ def _exemplify(examples: dict[str, str], rows: pl.DataFrame) -> None:
         number = row["row"] if "row" in row else row["provenance"]["row"]
         place = f"{row['source']}, row {number}"
         examples[row["reason"]] = f"{place}: {detail}" if detail else place
+
+
+def _hashed(folder: Path) -> str:
+    total = blake2b(digest_size=8)
+    for file in sorted(folder.glob("*.parquet")):
+        total.update(file.read_bytes())
+    return "-" + total.hexdigest()
 
 
 def _counted(outcomes: Iterable[Outcome], account: Account) -> Iterator[Outcome]:

@@ -38,13 +38,21 @@ def _plan_lines(plan: Plan, out: Path) -> Any:
         rows = known.kept if known else stage.known_rows() if isinstance(stage, Reader) else None
         yield {
             "label": stage.label(),
-            "does": stage.explain(),
+            "does": stage.explain() if known else stage.projected(out / "ledger.sqlite"),
             "rows": rows,
-            "state": "done" if known else "to do" if fingerprint else "to do, asks the network",
+            "state": _state(known)
+            if known
+            else "to do"
+            if fingerprint
+            else "to do, asks the network",
             "name": stage.name,
             "version": stage.version,
             "fingerprint": fingerprint,
         }
+
+
+def _state(known: Account) -> str:
+    return "done, but for what failed for now" if known.mendable else "done"
 
 
 def _known(out: Path, name: str, fingerprint: str | None) -> Account | None:

@@ -1,14 +1,14 @@
 """How an answer earns its place: verified, by majority, by a judge, or as it is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
 from dataengine.models.wire import Answer, Failure
 from eval import verifiers
-from eval.verifiers import Verdict
+from eval.verifiers import Unavailable, Verdict
 from personas import Generated, Prompt, Reject
 
 
@@ -40,12 +40,14 @@ class Earned:
 
 @dataclass(frozen=True)
 class Lost:
-    """Why no sample is kept. `failed` tells what could not be decided from what was refused."""
+    """Why no sample is kept. `failed` tells what could not be decided from what was refused, and
+    `mendable` what a later run may do better (models/failure.py)."""
 
     reason: str
     detail: str
     failed: bool = False
     pass_rate: float | None = None
+    mendable: bool = False
 
 
 Fate = Earned | Lost
@@ -56,10 +58,16 @@ def unanswered(samples: Samples) -> Lost | None:
     if samples.rows:
         return None
     if samples.rejects:
-        first = samples.rejects[min(samples.rejects)]
-        return Lost(first.reason, first.detail)
-    failure = samples.failures[min(samples.failures)]
-    return Lost(failure.kind, failure.message, failed=True)
+        reject = samples.rejects[min(samples.rejects)]
+        return Lost(reject.reason, reject.detail)
+    failures = [samples.failures[number] for number in sorted(samples.failures)]
+    first = next((failure for failure in failures if failure.mendable), failures[0])
+    return of_failure(first)
+
+
+def of_failure(failure: Failure) -> Lost:
+    """The fate of what nobody answered."""
+    return Lost(failure.kind, failure.message, failed=True, mendable=failure.mendable)
 
 
 def first(samples: Samples) -> Fate:
@@ -80,7 +88,8 @@ def verified(batch: Sequence[Samples], **settings: Any) -> list[Fate]:
         rows = [batch[which].rows[number] for which, number in group]
         texts = [str(row.messages[-1].get("content") or "") for row in rows]
         truths = [row.ground_truth or "" for row in rows]
-        found = verifiers.verify_batch(name, texts, truths, **settings)
+        languages = [row.language for row in rows]
+        found = verifiers.verify_batch(name, texts, truths, languages=languages, **settings)
         verdicts.update(zip(group, found, strict=True))
     return [
         _by_verdicts(samples, {n: verdicts[which, n] for n in sorted(samples.rows)})
@@ -91,8 +100,7 @@ def verified(batch: Sequence[Samples], **settings: Any) -> list[Fate]:
 def _by_verdicts(samples: Samples, verdicts: dict[int, Verdict]) -> Fate:
     decided = {number: verdict for number, verdict in verdicts.items() if verdict.error is None}
     if not decided:
-        error = next(iter(verdicts.values())).error or ""
-        return Lost("verifier_error", error, failed=True)
+        return _undecided([verdict.error or "" for verdict in verdicts.values()])
     passed = [number for number, verdict in decided.items() if verdict.passed]
     undecided = len(verdicts) - len(decided)
     rate = len(passed) / (samples.came_back - undecided)
@@ -101,25 +109,39 @@ def _by_verdicts(samples: Samples, verdicts: dict[int, Verdict]) -> Fate:
     return Lost("not_verified", next(iter(decided.values())).reason, pass_rate=rate)
 
 
+def _undecided(errors: Sequence[str]) -> Lost:
+    """The fate of what no verifier could decide; what is missing here can be installed."""
+    mendable = [error for error in errors if error.startswith(Unavailable.__name__)]
+    return Lost("verifier_error", (mendable or errors)[0], failed=True, mendable=bool(mendable))
+
+
 def majority(samples: Samples, share: float) -> Fate:
     """`majority`: the first sample of the largest group that agrees, where it is at least `share`
     of what came back and no other group is as large (Wang et al. 2022).
 
-    Groups are by the verifier's own equality; an answer joins the first group it agrees with.
+    Groups are by the verifier's own equality; an answer joins the first group it agrees with. What
+    the verifier cannot decide agrees with nothing; where that leaves no majority, the prompt is one
+    that could not be decided.
     """
     groups: list[list[int]] = []
+    errors: list[str] = []
     verifier = verifiers.verifier(samples.prompt.verifier or "exact")
     texts = {n: str(row.messages[-1].get("content") or "") for n, row in samples.rows.items()}
-    for number in sorted(samples.rows):
+    for number, row in sorted(samples.rows.items()):
         for group in groups:
-            if verifier.agree(texts[group[0]], texts[number]):
+            said = verifier.agreement(texts[group[0]], texts[number], language=row.language)
+            if said.passed:
                 group.append(number)
                 break
+            errors += [said.error] if said.error else []
         else:
             groups.append([number])
     groups.sort(key=lambda group: (-len(group), group[0]))
     sizes = [len(group) for group in groups]
     rate = sizes[0] / samples.came_back
+    won = rate >= share and sizes[0] > (sizes[1] if len(sizes) > 1 else 0)
+    if errors and not won:
+        return replace(_undecided(errors), pass_rate=rate)
     if len(sizes) > 1 and sizes[0] == sizes[1]:
         return Lost("no_majority", f"groups of {sizes}: a tie", pass_rate=rate)
     if rate < share:

@@ -23,7 +23,7 @@ from dataengine.models.failure import EndpointDown
 from dataengine.models.models import Models, Query, Reply
 from dataengine.models.wire import Failure
 from dataengine.row import violation
-from eval.verifiers import Verdict, VerifierError
+from eval.verifiers import Unavailable, Verdict, VerifierError
 from eval.verifiers import judge as judging
 from personas import Document, Draft, NewPersonas, Persona, Prompt, Reject
 from personas.ask import Ask, Sampling
@@ -52,6 +52,7 @@ class Loop:
         self.personas, self.documents = personas, documents
         self.tried = self.accepted = self.rounds = self.near = self.prompts = 0
         self.reasons: Counter[str] = Counter()
+        self._mendable: Counter[str] = Counter()
         self.kept_prompts: list[str] = []
         self._novelty = Novelty(order.near)
         self._ids: set[str] = set()
@@ -94,6 +95,10 @@ class Loop:
             return line
         why = ", ".join(f"{reason} {count:,}" for reason, count in self.reasons.most_common(5))
         return f"{line}; the ceiling of {self.order.ceiling:g}x is reached: {why}"
+
+    def mendable(self) -> dict[str, int]:
+        """Failures that a later run may mend, by reason; none where nothing more is wanted."""
+        return dict(+self._mendable) if self.accepted < self.order.rows else {}
 
     def figures(self) -> dict[str, Any]:
         """What the manifest says of this source's generation."""
@@ -161,8 +166,7 @@ class Loop:
         """Let the recipe read one reply: the draft goes on, is a prompt, or is lost."""
         candidate: Candidate = reply.query.tag
         if isinstance(reply.outcome, Failure):
-            failure = reply.outcome
-            candidate.fate = Lost(failure.kind, failure.message, failed=True)
+            candidate.fate = earn.of_failure(reply.outcome)
             return
         assert candidate.draft is not None
         candidate.request = reply.outcome.request
@@ -252,7 +256,8 @@ class Loop:
             which, number = reply.query.tag
             try:
                 if isinstance(reply.outcome, Failure):
-                    raise VerifierError(f"{reply.outcome.kind}: {reply.outcome.message}")
+                    failed = Unavailable if reply.outcome.mendable else VerifierError
+                    raise failed(f"the judge: {reply.outcome.kind}: {reply.outcome.message}")
                 verdicts[which][number] = judging.verdict([reply.outcome.text])
             except VerifierError as error:
                 verdicts[which][number] = Verdict.failure(error)
@@ -287,6 +292,7 @@ class Loop:
             done.kept.append(row)
             return
         self.reasons[fate.reason] += 1
+        self._mendable.update(_mendable(candidate, fate))
         evidence = {"candidate": candidate.number, "detail": fate.detail}
         if fate.pass_rate is not None:
             evidence["pass_rate"] = fate.pass_rate
@@ -315,3 +321,11 @@ def _prompt_text(prompt: Prompt) -> str:
         return prompt.gist
     turns = (m for m in prompt.messages if m["role"] == "user")
     return "\n".join(str(turn.get("content") or "") for turn in turns)
+
+
+def _mendable(candidate: Candidate, lost: Lost) -> list[str]:
+    """Why a later run may keep a candidate that this one lost: its own failure, or a sample's."""
+    if lost.mendable:
+        return [lost.reason]
+    failures = candidate.samples.failures.values() if candidate.samples else ()
+    return [failure.kind for failure in failures if failure.mendable][:1]

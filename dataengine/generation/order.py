@@ -29,6 +29,8 @@ class Order:
     near: float
     licence: str | None
     skill: str | None
+    reasoning: str = "keep"
+    """What becomes of the reasoning of who answers: keep, in_content, drop."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Settings of the verifier that only a person may give, such as its sandbox."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dataengine.ledger import canonical
 from dataengine.models.config import ModelConfig, ReplayModel
 from dataengine.models.wire import request_for
+from dataengine.shown import Part, Shown, remaining
 from dataengine.sources.generated import GeneratedSource
 from personas import Document, Persona
 
@@ -18,7 +19,8 @@ JUDGE_TOKENS = 300
 
 @dataclass(frozen=True)
 class Projection:
-    """From every candidate accepted (least) to the ceiling with answers at max_tokens (most)."""
+    """From every candidate accepted (least) to the ceiling with answers at max_tokens (most).
+    `answered` requests have their answers in the ledger: they cost nothing and are not counted."""
 
     rows: int
     ceiling: int
@@ -28,6 +30,7 @@ class Projection:
     cap: float | None
     each: str
     recipe: str
+    answered: int = 0
 
     def __str__(self) -> str:
         least, most = self.requests
@@ -37,6 +40,12 @@ class Projection:
         )
         if self.cap is not None:
             line += f", capped at {self.cap:.2f} USD"
+        if self.answered:
+            return (
+                f"{line} beside the {self.answered:,} whose answers are in the ledger (assumed: "
+                f"{self.each} requests a candidate; from every one accepted to {self.ceiling:,} "
+                "candidates, at the lengths that the ledger has shown)"
+            )
         return (
             f"{line} (assumed: {self.each} requests a candidate; from every one accepted "
             f"at {TYPICAL_SHARE:.0%} of max_tokens, to {self.ceiling:,} candidates at all of it; "
@@ -51,9 +60,14 @@ class Projection:
 
 
 def project(
-    source: GeneratedSource, rows: int, models: Mapping[str, ModelConfig], cap: float | None
+    source: GeneratedSource,
+    rows: int,
+    models: Mapping[str, ModelConfig],
+    cap: float | None,
+    known: Mapping[str, Shown] | None = None,
 ) -> Projection:
-    """The projection of one source, from its recipe rendered for an assumed persona."""
+    """The projection of one source, from its recipe rendered for an assumed persona, and from what
+    the ledger has shown (`known`, by the names of the mixture's models)."""
     recipe, samples = source.made_by, source.answers.samples
     persona = Persona("projected", PERSONA) if recipe.needs_persona else None
     document = Document("projected", "word " * DOCUMENT_WORDS) if recipe.needs_document else None
@@ -65,18 +79,19 @@ def project(
     ceiling = int(rows * source.ceiling + 0.999)
     judged = samples if source.keep == "judge" else 0
     turns, said = recipe.requests()
-    requests = tuple(n * (turns + said + samples + judged) for n in (rows, ceiling))
-    tokens, usd = [], []
+    requests, tokens, usd = [], [], []
     for candidates, share in ((rows, TYPICAL_SHARE), (ceiling, 1.0)):
         prompt, answer = int(most_prompt * share), int(most_answer * share)
-        parts = [
+        parts: list[Part] = [
             (source.prompts, candidates * turns, written, prompt),
             (source.answers.model, candidates * (said + samples), question, answer),
         ]
         if judged:
             judge = source.answers.judge or source.answers.model
             parts.append((judge, candidates * judged, question + answer + 300, JUDGE_TOKENS))
-        tokens.append(sum(count * (given + got) for _, count, given, got in parts))
+        parts = remaining(parts, known or {})
+        requests.append(int(sum(count for _, count, _, _ in parts)))
+        tokens.append(int(sum(count * (given + got) for _, count, given, got in parts)))
         costs = [cost(models[name], count, given, got) for name, count, given, got in parts]
         usd.append(None if None in costs else sum(cost or 0.0 for cost in costs))
     return Projection(
@@ -89,6 +104,7 @@ def project(
         f"{turns} writing and {said + samples} answering"
         + (f" and {judged} judging" if judged else ""),
         recipe.name,
+        sum(said.answers for said in (known or {}).values()),
     )
 
 

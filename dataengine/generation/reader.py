@@ -1,7 +1,11 @@
 """A generated source as a stage of a build: rows come out of it as out of any other source."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
@@ -13,19 +17,23 @@ from dataengine.models.config import ModelConfig
 from dataengine.row import Kind, schema
 from dataengine.sources.generated import Cast, GeneratedSource
 from dataengine.stages.stage import FAILED, KEPT_OF_A_BAD_RECORD, Context, Outcome, Reader, evidence
+from dataengine.verifying import verifiers_ready
 from personas.persona import document_of, persona_of
+from personas.recipe import Recipe
 
 
 class GeneratedReader(Reader):
     """Generates one source. `models` and `usd` (the hard cap) are the mixture's."""
 
     name: ClassVar[str] = "generate"
+    version: ClassVar[int] = 2
     source: GeneratedSource
     kind: Kind
     models: dict[str, ModelConfig]
     usd: float | None = None
     limit: int | None = Field(default=None, gt=0)
     _figures: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _mendable: dict[str, int] = PrivateAttr(default_factory=dict)
 
     def label(self) -> str:
         return f"generate {self.source.name}"
@@ -34,6 +42,14 @@ class GeneratedReader(Reader):
         from dataengine.generation.projection import project
 
         return str(project(self.source, self.wanted, self.models, self.usd))
+
+    def projected(self, ledger: Path) -> str:
+        from dataengine.generation.projection import project
+        from dataengine.shown import shown
+
+        used = {name: self.models[name] for name in self.source.names.values()}
+        known = shown(ledger, self.source.name, used)
+        return str(project(self.source, self.wanted, self.models, self.usd, known))
 
     @property
     def wanted(self) -> int:
@@ -51,6 +67,7 @@ class GeneratedReader(Reader):
             "source": {key: value for key, value in source.items() if key not in names},
             "answers": self.source.answers.model_dump(exclude={"model", "judge"}),
             "recipe": [recipe.name, recipe.version, recipe.model_dump(mode="json")],
+            "recipe_source": source_of(recipe),
             "models": {
                 key: self.models[name].identity() for key, name in self.source.names.items()
             },
@@ -73,11 +90,15 @@ class GeneratedReader(Reader):
     def figures(self) -> dict[str, Any]:
         return self._figures
 
+    def mendable(self) -> dict[str, int]:
+        return self._mendable
+
     def read(self, context: Context) -> Iterator[Outcome]:
         from dataengine.generation.loop import Loop
         from dataengine.models.session import session
 
         assert context.ledger is not None
+        self._ready()
         people = drawn(self.source.personas, "personas", persona_of, context.seed)
         documents = drawn(self.source.documents, "documents", document_of, context.seed)
         with session(self.models, context.ledger, self.usd) as asked:
@@ -85,8 +106,26 @@ class GeneratedReader(Reader):
             loop = Loop(order, people, documents, asked.models, context.notify)
             yield from self._rounds(loop, asked)
             self._figures = self._found(loop, asked.ledger)
+            self._mendable = loop.mendable()
         if loop.accepted < self.wanted and context.notify:
             context.notify(f"{self.source.name}: {loop.account()}")
+
+    def _ready(self) -> None:
+        """Before anything is paid for: can what will be answered be verified here?
+
+        Raises:
+            UserError: it names what is missing.
+        """
+        recipe = self.source.made_by
+        if recipe.verifier and (
+            self.source.keep in ("verified", "majority") or self.kind == "rlvr"
+        ):
+            verifiers_ready([recipe.verifier], f"source {self.source.name}", **self._settings())
+
+    def _settings(self) -> dict[str, Any]:
+        """What only a person may tell the verifier of the source."""
+        code = self.source.made_by.skill == "code"
+        return {"sandbox": self.source.answers.sandbox} if code else {}
 
     def _rounds(self, loop: Any, asked: Any) -> Iterator[Outcome]:
         while made := asked.wait(loop.next):
@@ -131,7 +170,8 @@ class GeneratedReader(Reader):
             near=source.near,
             licence=source.licence,
             skill=source.skill,
-            settings={"sandbox": source.answers.sandbox} if recipe.skill == "code" else {},
+            reasoning=source.reasoning,
+            settings=self._settings(),
         )
 
     def _casts(self) -> list[tuple[str, Cast]]:
@@ -151,3 +191,22 @@ class GeneratedReader(Reader):
             for key, cast in self._casts()
         }
         return {**sets, "generation": loop.figures(), "models": spent}
+
+
+@cache
+def _source(module: str) -> str:
+    file = sys.modules[module].__file__
+    return Path(file).read_text("utf-8") if file else ""
+
+
+def source_of(recipe: Recipe) -> str:
+    """A hash of the source of a recipe and of what it derives from, and of the recipes that it
+    wraps: an edited prompt makes other rows, whether or not the version was raised."""
+    total = blake2b(digest_size=16)
+    wrapped = getattr(recipe, "inner", {})
+    kinds = [type(recipe), *(type(inner) for inner in wrapped.values())]
+    modules = {base.__module__ for kind in kinds for base in kind.__mro__}
+    for module in sorted(modules):
+        if not module.startswith(("pydantic", "builtins", "abc", "typing")):
+            total.update(f"{module}\n{_source(module)}\n".encode())
+    return total.hexdigest()

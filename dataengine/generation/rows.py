@@ -9,6 +9,7 @@ from dataengine.generation.order import Candidate, Order
 from dataengine.models.wire import Answer
 from dataengine.publish.licence import Licence, strictest
 from dataengine.row import Kind, Message, message, row_id
+from dataengine.rows.turns import Keys, with_reasoning
 from personas import Document, Generated, Persona
 
 
@@ -21,7 +22,7 @@ def row(order: Order, candidate: Candidate, fate: Fate) -> dict[str, Any]:
         made, answer = samples.rows[number], samples.answers[number]
     columns: dict[str, Any] = {}
     if made and answer:
-        columns = content(order.kind, made, answer)
+        columns = content(order.kind, made, answer, order.reasoning)
     elif samples:
         columns = prompt_only(order.kind, samples)
     if order.kind == "rlvr":
@@ -47,12 +48,17 @@ def row(order: Order, candidate: Candidate, fate: Fate) -> dict[str, Any]:
     }
 
 
-def content(kind: Kind, made: Generated, by: Answer) -> dict[str, Any]:
+def content(kind: Kind, made: Generated, by: Answer, reasoning: str = "keep") -> dict[str, Any]:
     """The columns that say what the row is, and what was found out about it.
 
-    `by` answered; the same model gave the rejected side of a pair, to a laxer prompt.
+    `by` answered, and thought so before the last turn; the same model gave the rejected side of a
+    pair, to a laxer prompt.
     """
-    turns = [_turn(turn) for turn in made.messages]
+    *before, last = made.messages
+    if by.reasoning and last["role"] == "assistant":
+        last = {**last, "reasoning_content": by.reasoning}
+    thought = with_reasoning([{**last, "content": last.get("content") or ""}], reasoning, Keys())
+    turns = [_turn(turn) for turn in (*before, *thought)]
     tools = orjson.dumps(made.tools).decode() if made.tools else None
     if kind == "sft":
         return {"messages": turns, "tools": tools}

@@ -1,12 +1,14 @@
 """One HTTP client per endpoint: it sends bytes, returns bytes, and names what went wrong.
 
-The `openai` client supplies the protocol (URL, authentication, typed errors) with its retries
-off; aiohttp carries it, since with httpx's own transport one process sends a third as many.
+The `openai` client supplies the protocol (URL, headers, authentication) and the transport, which is
+aiohttp's: with httpx's own one process sends a third as many. Its `post` is not used: it builds the
+headers and options of every request anew, which costs more CPU than all that we do around it
+(benchmarks/throughput.py).
 """
 
 import email.utils
 import time
-from typing import cast
+from typing import Any, cast
 
 import aiohttp
 import anyio
@@ -18,6 +20,7 @@ from dataengine.models.failure import (
     CallFailed,
     Disconnected,
     EndpointDown,
+    Filtered,
     Forbidden,
     Overloaded,
     RateLimited,
@@ -28,6 +31,10 @@ from dataengine.models.failure import (
 
 CONNECT_SECONDS = 15.0
 IDLE_SECONDS = 3.0
+MODELS_SECONDS = 5.0
+WINDOWS = ("max_model_len", "context_length", "max_context_length", "context_window")
+"""What servers call the length of a model's window in `/v1/models`: vLLM and SGLang, OpenRouter and
+others."""
 LONGEST_PAUSE = 3600.0
 HIDDEN = "[secret]"
 
@@ -46,44 +53,67 @@ class Client:
             max_keepalive_connections=connections,
             keepalive_expiry=IDLE_SECONDS,
         )
-        self._openai = openai.AsyncOpenAI(
-            base_url=url,
-            api_key=api_key,
-            max_retries=0,
+        self._http = openai.DefaultAioHttpClient(
+            limits=limits,
             timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
-            http_client=openai.DefaultAioHttpClient(limits=limits),
+            follow_redirects=True,
         )
+        protocol = openai.AsyncOpenAI(base_url=url, api_key=api_key, http_client=self._http)
+        told = {**protocol.default_headers, **protocol.auth_headers}
+        self._headers = {name: value for name, value in told.items() if isinstance(value, str)}
+        self._completions = httpx2.URL(f"{str(protocol.base_url).rstrip('/')}/chat/completions")
+        self._models = httpx2.URL(f"{str(protocol.base_url).rstrip('/')}/models")
 
     async def send(self, body: bytes) -> bytes:
         """Post one request; the bytes of a 200, whatever they hold.
 
         Raises:
             CallFailed: by class, without the key anywhere in its text.
-            EndpointDown: the account has no quota left, or the pause asked for is past an hour.
+            EndpointDown: the account has no money or quota left, or the pause asked for is past an
+                hour.
         """
         try:
             with anyio.fail_after(self._timeout):
-                response = await self._openai.post(
-                    "/chat/completions", content=body, cast_to=httpx2.Response
+                response = await self._http.post(
+                    self._completions, content=body, headers=self._headers
                 )
         except TimeoutError:
             raise TimedOut(f"no whole answer within {self._timeout:g} s") from None
-        except openai.APIStatusError as error:
-            raise self._of_status(error) from None
-        except (openai.APIConnectionError, httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
+        except (httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
             raise _of_connection(error) from None
+        if response.status_code >= 300:
+            raise self._of_status(response)
         return self._clean(response.content)
+
+    async def window(self, model: str) -> int | None:
+        """The tokens that prompt and answer may have together, where `/v1/models` says so."""
+        try:
+            with anyio.fail_after(MODELS_SECONDS):
+                response = await self._http.get(self._models, headers=self._headers)
+            known = response.json()["data"]
+            told = next(one for one in known if one.get("id") == model)
+            found = next(told[name] for name in WINDOWS if isinstance(told.get(name), int))
+            return int(found) if found > 0 else None
+        except (httpx2.HTTPError, aiohttp.ClientError, OSError, TimeoutError):
+            return None
+        except (LookupError, ValueError, TypeError, AttributeError, StopIteration):
+            return None
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._openai.close()
+        await self._http.aclose()
 
-    def _of_status(self, error: openai.APIStatusError) -> CallFailed | EndpointDown:
-        status, text = error.status_code, self._text(error)
-        if status == 429 and error.code == "insufficient_quota":
-            return EndpointDown(f"{self.url}: the account has no quota left ({text})")
+    def _of_status(self, response: httpx2.Response) -> CallFailed | EndpointDown:
+        status, told = response.status_code, _error(response)
+        said = self._hidden(" ".join(str(told.get("message") or "").split()))
+        text = f"{status}: {said[:300]}".rstrip(": ")
+        if status == 402 or (status == 429 and told.get("code") == "insufficient_quota"):
+            return EndpointDown(
+                f"{self.url}: the account has no money or quota left ({text}); everything so far "
+                "is in the ledger: run again when it has"
+            )
         if status in (429, 503, 529):
-            pause = retry_after(error.response.headers)
+            pause = retry_after(response.headers)
             if pause is not None and pause > LONGEST_PAUSE:
                 return EndpointDown(
                     f"{self.url}: asks to be left alone for {pause / 3600:.1f} h ({text}); "
@@ -94,21 +124,35 @@ class Client:
             return ServerError(text)
         if status in (401, 403, 404):
             return Forbidden(text)
-        return BadRequest(text)
+        whole = self._hidden(response.text)
+        if "content_filter" in whole or "content management policy" in whole:
+            return Filtered(text)
+        param = told.get("param")
+        return BadRequest(text, whole, param if isinstance(param, str) else None)
 
-    def _text(self, error: openai.APIStatusError) -> str:
-        said = error.body
-        if isinstance(said, dict):
-            said = said.get("message") or said.get("error") or said
-        text = " ".join(str(said or "").split())
-        if self._secret:
-            text = text.replace(self._secret, HIDDEN)
-        return f"{error.status_code}: {text[:300]}".rstrip(": ")
+    def _hidden(self, text: str) -> str:
+        return text.replace(self._secret, HIDDEN) if self._secret else text
 
     def _clean(self, content: bytes) -> bytes:
         if self._secret and self._secret.encode() in content:
             return content.replace(self._secret.encode(), HIDDEN.encode())
         return content
+
+
+def _error(response: httpx2.Response) -> dict[str, Any]:
+    """What an error's body says: `message`, and where told `code` and `param`."""
+    try:
+        told = response.json()
+    except ValueError:
+        return {"message": response.text}
+    for name in ("error", "detail", "errors"):  # OpenAI and most; FastAPI; some gateways
+        if isinstance(told, dict) and told.get(name):
+            told = told[name]
+    if isinstance(told, list) and told:
+        told = told[0]
+    if not isinstance(told, dict):
+        return {"message": told}
+    return {**told, "message": told.get("message") or told.get("msg") or told}
 
 
 def retry_after(headers: httpx2.Headers) -> float | None:

@@ -1,8 +1,14 @@
-"""What can go wrong with a call, by class: who retries, how often, and whether it may be billed.
+"""What can go wrong with a call, by class: who retries, how often, whether it may be billed, and
+whether it can be mended.
 
-Nothing else decides retries: the SDK's own are off, and tenacity asks these classes.
+Nothing else decides retries: the SDK's own are off, and tenacity asks these classes. A failure is
+*final* where asking again would give (and cost) the same: the model refused, the answer was cut at
+its limit. It is *mendable* where something outside may be put right: an account, a key, a server, a
+network. A stage with mendable failures asks for them again in the next run.
 """
 
+from collections.abc import Iterator
+from functools import cache
 from typing import ClassVar
 
 from dataengine.errors import UserError
@@ -16,12 +22,15 @@ class CallFailed(Exception):
     """How often a request may fail so before its row does; 1 is: not retried."""
     billed: ClassVar[bool] = False
     """Whether the endpoint may charge for it although there is nothing to show."""
+    mendable: ClassVar[bool] = False
+    """Whether a later run may do better; else the failure is final."""
 
 
 class RateLimited(CallFailed):
     """429. `retry_after` in seconds, where the server said so."""
 
     kind = "rate_limited"
+    mendable = True
     tries = 50
 
     def __init__(self, message: str, retry_after: float | None = None):
@@ -40,6 +49,7 @@ class ServerError(CallFailed):
     """Any other 5xx, 408, 409, 425, or an error object inside a 200."""
 
     kind = "server_error"
+    mendable = True
     tries = 6
 
 
@@ -47,6 +57,7 @@ class TimedOut(CallFailed):
     """No whole answer within the model's `timeout`."""
 
     kind = "timeout"
+    mendable = True
     tries = 3
     billed = True
 
@@ -55,6 +66,7 @@ class Disconnected(CallFailed):
     """The connection broke before the answer was whole."""
 
     kind = "disconnected"
+    mendable = True
     tries = 6
     billed = True
 
@@ -63,6 +75,7 @@ class Unreachable(CallFailed):
     """No connection could be made: nothing was sent."""
 
     kind = "unreachable"
+    mendable = True
     tries = 6
 
 
@@ -70,6 +83,17 @@ class Malformed(CallFailed):
     """A 200 that is not a chat completion."""
 
     kind = "malformed"
+    mendable = True
+    tries = 4
+    billed = True
+
+
+class ProviderError(CallFailed):
+    """The provider broke off the answer (finish reasons "error", "network_error", "abort", or an
+    error beside the choice): half an answer is none."""
+
+    kind = "provider_error"
+    mendable = True
     tries = 4
     billed = True
 
@@ -83,9 +107,16 @@ class Empty(CallFailed):
 
 
 class Truncated(CallFailed):
-    """The answer hit `max_tokens` (finish reason "length"): counted, never kept."""
+    """The answer hit a limit (finish reason "length" by any name), or its reasoning never ended:
+    counted, never kept."""
 
     kind = "truncated"
+
+
+class UnknownFinish(CallFailed):
+    """A finish reason that is not known here: whether the answer is whole nobody can tell."""
+
+    kind = "unknown_finish"
 
 
 class Filtered(CallFailed):
@@ -107,22 +138,51 @@ class WrongSchema(CallFailed):
 
 
 class BadRequest(CallFailed):
-    """400, 413, 422, or a request that is not JSON: this request will never do."""
+    """400, 413, 422, or a request that is not JSON: as it is, this request will not do.
+
+    `said` is all that the server said; `param` the field that it named, where it named one.
+    """
 
     kind = "bad_request"
+    mendable = True
+
+    def __init__(self, message: str, said: str = "", param: str | None = None):
+        super().__init__(message)
+        self.said, self.param = said or message, param
+
+
+class TooLong(CallFailed):
+    """The prompt leaves no room for an answer in the server's window."""
+
+    kind = "too_long"
+    mendable = True
 
 
 class Forbidden(CallFailed):
     """401, 403, 404: the key, the model or this prompt is not let in."""
 
     kind = "forbidden"
+    mendable = True
 
 
 class NotInLedger(CallFailed):
     """A replay met a request that neither the ledger nor the file of responses holds."""
 
     kind = "not_in_ledger"
+    mendable = True
 
 
 class EndpointDown(UserError):
     """The endpoint cannot be used at all; what was paid for is in the ledger."""
+
+
+@cache
+def mendable_kinds() -> frozenset[str]:
+    """The kinds of failure that a later run may mend."""
+    return frozenset(kind.kind for kind in _kinds(CallFailed) if kind.mendable)
+
+
+def _kinds(base: type[CallFailed]) -> Iterator[type[CallFailed]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from _kinds(kind)

@@ -1,11 +1,13 @@
 """A lane: everything between one question and its answer from one (endpoint, model)."""
 
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
+import orjson
 import tenacity
 
 from dataengine.budget import Budget, Price
@@ -14,30 +16,35 @@ from dataengine.models.client import Client
 from dataengine.models.failure import (
     BadRequest,
     CallFailed,
-    Disconnected,
     EndpointDown,
     Forbidden,
+    NotInLedger,
     RateLimited,
-    ServerError,
-    TimedOut,
     Unreachable,
     WrongSchema,
 )
+from dataengine.models.fit import LIMITS, Fit, difference
 from dataengine.models.gate import Gate
 from dataengine.models.wire import (
     Answer,
+    Completion,
     Failure,
+    Outcome,
+    outcome_of,
     parse,
-    read_response,
     request_for,
-    usage_of,
-    why,
     with_repair,
 )
 from personas.ask import Ask
 
 LONGEST_WAIT = 30.0
 DOWN_AFTER = 20
+ALIKE_AT_FIRST = 5
+"""So many requests that fail alike before one has worked are everybody's failure."""
+RECENT = 16_384
+"""Requests just answered that are remembered: more than are ever between a look-up and its send."""
+REFITS = 6
+"""Most times that one request is sent again in another form."""
 
 
 @dataclass
@@ -88,8 +95,13 @@ class Lane:
         self.ledger, self.budget, self.tally = ledger, budget, tally
         self._connect, self._extra, self._backoff = connect, extra_body or {}, backoff
         self._asking: dict[bytes, anyio.Event] = {}
+        self._recent: dict[bytes, None] = {}
+        self.fit = Fit(changed=ledger.learned(model))
+        self._window_asked = anyio.Lock()
+        self._window_known = False
+        self._counted: dict[bytes, int] = {}
         self._worked = False
-        self._broken_in_a_row = 0
+        self._alike = ("", 0)
 
     def prepare(self, ask: Ask, sample: int) -> Prepared | Failure:
         """The request for a sample; a Failure for what JSON cannot hold."""
@@ -103,7 +115,7 @@ class Lane:
         """The outcome that a stored response gives; None where it also takes a repair turn."""
         outcome: Answer | Failure
         try:
-            outcome = self._read(ask, prepared, stored.response, replayed=True)
+            outcome = self._read(ask, prepared, outcome_of(stored.response)[0], replayed=True)
         except WrongSchema:
             return None
         except CallFailed as failure:
@@ -111,41 +123,46 @@ class Lane:
         self.tally.replayed += 1
         return outcome
 
-    async def answer(self, ask: Ask, prepared: Prepared, stage: str) -> Answer | Failure:
+    async def answer(
+        self, ask: Ask, prepared: Prepared, stage: str, looked_up: bool = False
+    ) -> Answer | Failure:
         """Ask until there is an answer or the class of failure says that there will be none.
+        `looked_up` says that the ledger had no answer a moment ago.
 
         Raises:
             BudgetReached, EndpointDown: nothing more can be asked.
         """
         tries: Counter[str] = Counter()
         try:
-            response, replayed = await self._response(prepared, stage, tries)
+            said, replayed = await self._response(prepared, stage, tries, looked_up)
             try:
-                return self._read(ask, prepared, response, replayed)
+                return self._read(ask, prepared, said, replayed)
             except WrongSchema as problem:
-                text = read_response(response).message["content"] or ""
-                body = with_repair(prepared.body, text, str(problem))
-                prepared = _prepared(body, prepared.sample)
-                response, again = await self._response(prepared, stage, tries)
-                return self._read(ask, prepared, response, replayed and again, repaired=True)
+                assert isinstance(said, Completion)
+                prepared = _prepared(
+                    with_repair(prepared.body, said.text, str(problem)), prepared.sample
+                )
+                said, again = await self._response(prepared, stage, tries, looked_up=False)
+                return self._read(ask, prepared, said, replayed and again, repaired=True)
         except CallFailed as failure:
             return self._failed(prepared, failure, tries)
 
     def _read(
-        self, ask: Ask, prepared: Prepared, response: bytes, replayed: bool, repaired: bool = False
+        self, ask: Ask, prepared: Prepared, whole: Outcome, replayed: bool, repaired: bool = False
     ) -> Answer:
-        whole = read_response(response)
-        text = whole.message.get("content") or ""
+        if isinstance(whole, CallFailed):
+            raise whole
+        parsed, text = parse(whole.text, ask.schema) if ask.schema else (None, whole.text)
         return Answer(
             text=text,
-            tool_calls=tuple(whole.message.get("tool_calls") or ()),
+            tool_calls=whole.tool_calls,
             finish_reason=whole.finish_reason,
             model=self.model,
             request=prepared.key.hex(),
             input_tokens=whole.input_tokens,
             output_tokens=whole.output_tokens,
-            reasoning=whole.message.get("reasoning_content") or whole.message.get("reasoning"),
-            parsed=parse(text, ask.schema) if ask.schema else None,
+            reasoning=whole.reasoning,
+            parsed=parsed,
             repaired=repaired,
             replayed=replayed,
         )
@@ -155,48 +172,59 @@ class Lane:
     ) -> Failure:
         self.tally.failures[failure.kind] += 1
         return Failure(
-            failure.kind, str(failure), prepared.key.hex(), tries.total() if tries else 1
+            failure.kind,
+            str(failure),
+            prepared.key.hex(),
+            tries.total() if tries else 1,
+            failure.mendable,
         )
 
     async def _response(
-        self, prepared: Prepared, stage: str, tries: Counter[str]
-    ) -> tuple[bytes, bool]:
-        """The response to a request, and whether it came from the ledger.
+        self, prepared: Prepared, stage: str, tries: Counter[str], looked_up: bool
+    ) -> tuple[Outcome, bool]:
+        """What was said to a request, and whether it came from the ledger.
 
-        The same request asked for twice at once is sent once.
+        The same request asked for twice at once is sent once. `looked_up` says that the ledger had
+        no answer a moment ago: it is asked again only where one may have come since.
         """
         while prepared.key in self._asking:
             await self._asking[prepared.key].wait()
-        if stored := self.ledger.look_up([prepared.key]).get(prepared.key):
+        known: dict[bytes, Stored] = {}
+        if not looked_up or prepared.key in self._recent:
+            known = self.ledger.look_up([prepared.key])
+        if stored := known.get(prepared.key):
             self.tally.replayed += 1
-            return stored.response, True
+            return outcome_of(stored.response)[0], True
         done = self._asking[prepared.key] = anyio.Event()
         try:
             return await self._retried(prepared, stage, tries), False
         finally:
             del self._asking[prepared.key]
+            self._recent[prepared.key] = None
+            if len(self._recent) > RECENT:
+                del self._recent[next(iter(self._recent))]
             done.set()
 
-    async def _retried(self, prepared: Prepared, stage: str, tries: Counter[str]) -> bytes:
+    async def _retried(self, prepared: Prepared, stage: str, tries: Counter[str]) -> Outcome:
         """Send until it is answered, or until a class of failure has used up its tries."""
         try:
             try:
-                response = await self._once(prepared, stage)
+                said = await self._once(prepared, stage)
             except CallFailed as failure:
-                response = await self._again(failure, prepared, stage, tries)
+                said = await self._again(failure, prepared, stage, tries)
         except CallFailed as failure:
             self._watch(failure)
             raise
         tries["answered"] += 1
-        return response
+        return said
 
     async def _again(
         self, failure: CallFailed, prepared: Prepared, stage: str, tries: Counter[str]
-    ) -> bytes:
+    ) -> Outcome:
         """What tenacity makes of a first failure; requests that are well never pay for it."""
         waiting = [failure]
 
-        async def attempt() -> bytes:
+        async def attempt() -> Outcome:
             if waiting:
                 raise waiting.pop()
             return await self._once(prepared, stage)
@@ -215,8 +243,8 @@ class Lane:
             wait=self._wait,
             reraise=True,
         )
-        response: bytes = await retrying(attempt)
-        return response
+        said: Outcome = await retrying(attempt)
+        return said
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         """Full jitter, doubling; where the server named a pause the gate already keeps it."""
@@ -226,22 +254,56 @@ class Lane:
         wait = tenacity.wait_random(0, min(LONGEST_WAIT, self._backoff * 2**doublings))
         return wait(state)
 
-    async def _once(self, prepared: Prepared, stage: str) -> bytes:
-        """Send once. Whatever was or may have been paid for is in the ledger before we return."""
+    async def _once(self, prepared: Prepared, stage: str) -> Outcome:
+        """Send once, in the form that the server takes: what its refusals teach is sent again.
+
+        Raises CallFailed.
+        """
         client = await self._connect()
-        at_most = self.price.at_most(prepared.body, len(prepared.request)) if self.price else 0.0
-        tokens = len(prepared.request) // 4 + (prepared.body.get("max_tokens") or 0)
+        await self._ask_window(client)
+        size = len(prepared.request)
+        sent = self.fit.sent(prepared.body, size, self._counted.get(prepared.key))
+        for _ in range(REFITS):
+            try:
+                return await self._send(client, prepared, sent, stage)
+            except BadRequest as refused:
+                tokens = self.fit.learn(refused, sent)
+                if tokens is not None:
+                    self._counted[prepared.key] = tokens
+                again = self.fit.sent(prepared.body, size, self._counted.get(prepared.key))
+                if again == sent:
+                    raise
+                self.ledger.remember(self.model, self.fit.changed)
+                sent = again
+        return await self._send(client, prepared, sent, stage)
+
+    async def _ask_window(self, client: Client) -> None:
+        async with self._window_asked:
+            if not self._window_known:
+                self.fit.window = await client.window(self.model)
+                self._window_known = True
+
+    async def _send(
+        self, client: Client, prepared: Prepared, sent: dict[str, Any], stage: str
+    ) -> Outcome:
+        """Post `sent`. Whatever was or may have been paid for is in the ledger before we return."""
+        changed = difference(prepared.body, sent)
+        request = canonical(sent) if changed else prepared.request
+        at_most = self.price.at_most(sent, len(request)) if self.price else 0.0
+        limit = next((sent[name] for name in LIMITS if isinstance(sent.get(name), int)), 0)
+        tokens = len(request) // 4 + limit
         call = Call(
             prepared.key, prepared.sample, self.model, stage, SENT, prepared.request,
             usd_at_most=at_most if self.price else None,
+            adapted=orjson.dumps(changed).decode() if changed else None,
         )  # fmt: skip
         async with self.gate.enter(tokens) as entry, self.budget.admit(at_most) as held:
-            noted = at_most > 0 and self.budget.cap is not None
+            call.noted = noted = at_most > 0 and self.budget.cap is not None
             if noted:
                 await self.ledger.record(replace(call))
             self.tally.in_flight += 1
             try:
-                response = await client.send(prepared.request)
+                response = await client.send(request)
             except CallFailed as failure:
                 if isinstance(failure, RateLimited):
                     self.gate.refused(entry, failure.retry_after)
@@ -252,54 +314,60 @@ class Lane:
                 raise
             finally:
                 self.tally.in_flight -= 1
-            failure_or_none = self._judge(call, response)
+            said = self._judge(call, response)
             entry.well, held.cost = True, call.usd
             if call.input_tokens is not None and call.output_tokens is not None:
                 entry.count = call.input_tokens + call.output_tokens
             await self.ledger.record(call)
-        if failure_or_none:
-            raise failure_or_none
-        self._worked, self._broken_in_a_row = True, 0
+        if isinstance(said, CallFailed) and said.tries > 1:
+            raise said
+        self._worked, self._alike = True, ("", 0)
         self.tally.answered += 1
-        return response
+        return said
 
-    def _judge(self, call: Call, response: bytes) -> CallFailed | None:
-        """Fill in what a response cost; returns its failure where another try may do better.
+    def _judge(self, call: Call, response: bytes) -> Outcome:
+        """Read a response, and fill in what it cost.
 
         A truncated, filtered or refused completion is an answer: asked again it would be paid
-        for again.
+        for again. A failure where another try may do better is none.
         """
-        failure = why(response)
-        again = failure if failure and failure.tries > 1 else None
-        call.outcome, call.response = again.kind if again else ANSWERED, response
-        call.input_tokens, call.output_tokens = usage_of(response)
+        said, call.input_tokens, call.output_tokens = outcome_of(response)
+        again = isinstance(said, CallFailed) and said.tries > 1
+        call.outcome = said.kind if isinstance(said, CallFailed) and again else ANSWERED
+        call.response = response
         call.usd = self.price.cost(call.input_tokens, call.output_tokens) if self.price else None
         self.tally.input_tokens += call.input_tokens or 0
         self.tally.output_tokens += call.output_tokens or 0
         self.tally.usd += call.usd or 0.0
         self.tally.unpriced += call.usd is None
-        return again
+        return said
 
     def _watch(self, failure: CallFailed) -> None:
-        """Tell an endpoint that is down, or never worked, from a request that failed.
+        """Tell an endpoint that is down, or an error that hits every request, from a request that
+        failed.
 
         Raises:
             EndpointDown: asking on would only turn every row into a failed one.
         """
-        if not isinstance(failure, Unreachable | Disconnected | Forbidden | TimedOut | ServerError):
+        if not failure.mendable or isinstance(failure, NotInLedger):
             return
-        self._broken_in_a_row += 1
         if not self._worked and isinstance(failure, Unreachable | Forbidden):
             raise EndpointDown(
                 f"model {self.model}: the first request failed ({failure}): check that the "
                 "endpoint runs, its base_url, the model's name and the key"
             )
-        if self._broken_in_a_row >= DOWN_AFTER:
+        likeness = f"{failure.kind}: {_WITH_DIGITS.sub('#', str(failure))}"
+        known, count = self._alike
+        self._alike = likeness, count + 1 if likeness == known else 1
+        if self._alike[1] >= (DOWN_AFTER if self._worked else ALIKE_AT_FIRST):
+            which = "requests in a row" if self._worked else "first requests"
             raise EndpointDown(
-                f"model {self.model}: {DOWN_AFTER} requests in a row failed for good, the last "
-                f"with {failure.kind} ({failure}); everything so far is in the ledger: run again "
-                "when the endpoint is well"
+                f"model {self.model}: {self._alike[1]} {which} failed alike, with {failure.kind} "
+                f"({failure}); everything so far is in the ledger: mend it and run again"
             )
+
+
+_WITH_DIGITS = re.compile(r"[\w-]*\d[\w-]*")
 
 
 def _prepared(body: dict[str, Any], sample: int) -> Prepared:

@@ -180,6 +180,8 @@ async def _nobody() -> Client:
     raise NotInLedger("the file of responses does not hold this request, and nobody may be asked")
 
 
+Open = tuple[Query, Prepared, bool]
+"""What is to be asked, and whether the ledger had nothing under its key."""
 Out = MemoryObjectSendStream[list[Reply]]
 In = MemoryObjectReceiveStream[list[Reply]]
 
@@ -196,7 +198,7 @@ class _Flow:
 
     async def feed(self, queries: Iterable[Query]) -> None:
         """Look up in batches; hand hits out at once and the rest to the workers."""
-        work, tasks = anyio.create_memory_object_stream[tuple[Query, Prepared]]()
+        work, tasks = anyio.create_memory_object_stream[Open](BATCH)
         async with self.out, anyio.create_task_group() as group:
             with work, tasks, self._feeding:
                 started = 0
@@ -220,9 +222,7 @@ class _Flow:
         if self.stop:
             raise self.stop
 
-    def _looked_up(
-        self, queries: Iterable[Query]
-    ) -> Iterator[tuple[list[Reply], list[tuple[Query, Prepared]]]]:
+    def _looked_up(self, queries: Iterable[Query]) -> Iterator[tuple[list[Reply], list[Open]]]:
         """The queries in batches: those that need no asking with their outcomes, and the rest."""
         waiting = iter(queries)
         while batch := list(islice(waiting, BATCH)):
@@ -230,7 +230,7 @@ class _Flow:
             keys = [one.key for one in prepared if isinstance(one, Prepared)]
             stored = self.lane.ledger.look_up(keys)
             found: list[Reply] = []
-            open_: list[tuple[Query, Prepared]] = []
+            open_: list[Open] = []
             for query, one in zip(batch, prepared, strict=True):
                 if not isinstance(one, Prepared):
                     found.append(Reply(query, one))
@@ -239,15 +239,15 @@ class _Flow:
                 if hit:
                     found.append(Reply(query, hit))
                 else:
-                    open_.append((query, one))
+                    open_.append((query, one, one.key not in stored))
             yield found, open_
 
-    async def _work(self, tasks: MemoryObjectReceiveStream[tuple[Query, Prepared]]) -> None:
+    async def _work(self, tasks: MemoryObjectReceiveStream[Open]) -> None:
         """Ask, until there is nothing left or nothing more may be asked."""
         async with tasks:
-            async for query, prepared in tasks:
+            async for query, prepared, looked_up in tasks:
                 try:
-                    outcome = await self.lane.answer(query.ask, prepared, self.stage)
+                    outcome = await self.lane.answer(query.ask, prepared, self.stage, looked_up)
                 except UserError as error:
                     self.stop = self.stop or error
                     self._feeding.cancel()

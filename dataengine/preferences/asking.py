@@ -23,6 +23,7 @@ from dataengine.preferences.candidates import (
     Judged,
     candidate_id,
 )
+from dataengine.preferences.rules import plain
 from dataengine.preferences.source import Asked, Judge, Pool, PreferenceSource
 from dataengine.preferences.verified import verified
 from personas.ask import Ask, Sampling
@@ -148,15 +149,17 @@ class Asking:
         """What the judge says of every prompt that has two different answers."""
         prompts = dict(found.prompts.select("prompt_id", "prompt").rows())
         answers: dict[str, dict[str, str]] = {}
-        for prompt, candidate, text in found.candidates.select(
-            "prompt_id", "candidate_id", "text"
+        texts: dict[str, set[str]] = {}
+        for prompt, candidate, text, bare in found.candidates.select(
+            "prompt_id", "candidate_id", "text", plain(pl.col("text")).alias("bare")
         ).iter_rows():
-            if text.strip():
+            if bare:
                 answers.setdefault(prompt, {})[candidate] = text
+                texts.setdefault(prompt, set()).add(bare)
         apart = {
             prompt: {c: said[c] for c in judge.shown([*said], prompt, self.seed)}
             for prompt, said in answers.items()
-            if len({text.strip() for text in said.values()}) > 1
+            if len(texts[prompt]) > 1
         }
         if self.source.pairs.rule == "pairwise":
             await self._compare(found, by, prompts, apart)
@@ -284,6 +287,7 @@ def _candidate(at: Mapping[str, Any], own: bool, answer: Answer) -> dict[str, An
         "tokens": answer.output_tokens,
         "request": answer.request,
         "passed": None,
+        "reasoning": answer.reasoning,
     }
 
 

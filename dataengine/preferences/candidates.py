@@ -38,9 +38,11 @@ CANDIDATES = {
     "tokens": pl.Int64(),
     "request": pl.String(),
     "passed": pl.Boolean(),
+    "reasoning": pl.String(),
 }
-"""One answer. `policy` is the version of the policy where the answer is on-policy; `passed` is
-what the prompt's own verifier said, null where there is none or it could not tell."""
+"""One answer, its reasoning apart. `policy` is the version of the policy where the answer is
+on-policy; `passed` is what the prompt's own verifier said, null where there is none or it could not
+tell."""
 
 FAILURES = {
     "prompt_id": pl.String(),

@@ -1,5 +1,6 @@
 """Candidates that exist already: their table, and what was said of them, joined on ids."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from operator import itemgetter
@@ -170,7 +171,7 @@ class _Reading:
             found["candidate_id"] = given
         if found["candidate_id"] in self._known:
             raise BadRecord("the same answer twice")
-        for key in ("policy", "finish_reason", "request"):
+        for key in ("policy", "finish_reason", "request", "reasoning"):
             if key in value:
                 found[key] = _text(value, key)
         found["on_policy"] = value.get("on_policy") is True
@@ -314,6 +315,8 @@ def _score(value: Any, state: Any) -> tuple[float | None, str]:
         return float(value), "scored"
     if isinstance(value, str) and value.strip().casefold() in NOT_APPLICABLE:
         return None, "not applicable"
+    if isinstance(value, str) and re.fullmatch(r"\s*[-+]?\d+(?:\.\d+)?\s*", value, re.ASCII):
+        return float(value), "scored"
     return None, "missing"
 
 

@@ -42,12 +42,16 @@ COMPARING = (
 )
 
 
+# Strict servers refuse a node without a type, an enum's too.
+SCORE = WithJsonSchema({"enum": [*SCALE, NOT_APPLICABLE], "type": ["integer", "string"]})
+
+
 class Score(BaseModel):
     """What the judge says of one answer. Read leniently: one bad score costs that score alone."""
 
     answer: Annotated[Any, WithJsonSchema({"type": "integer"})] = None
     rationale: Annotated[Any, WithJsonSchema({"type": "string"})] = None
-    score: Annotated[Any, WithJsonSchema({"enum": [*SCALE, NOT_APPLICABLE]})] = None
+    score: Annotated[Any, SCORE] = None
 
 
 class Scores(BaseModel):

@@ -11,6 +11,7 @@ from dataengine.models.wire import request_for
 from dataengine.preferences import judge, prompts
 from dataengine.preferences.source import Asked, PreferenceSource
 from dataengine.row import message
+from dataengine.shown import Part, Shown, remaining
 
 PROMPT_TOKENS = 200
 RATIONALE_TOKENS = 60
@@ -26,6 +27,7 @@ class Projection:
     tokens: tuple[int, int]
     usd: tuple[float | None, float | None]
     cap: float | None
+    answered: int = 0
 
     def __str__(self) -> str:
         least, most = self.usd
@@ -33,11 +35,16 @@ class Projection:
             f"{least:.2f} to {most:.2f} USD"
         )  # fmt: skip
         cap = f", capped at {self.cap:.2f} USD" if self.cap is not None else ""
+        basis = (
+            f"beside the {self.answered:,} in the ledger, at the lengths that it has shown"
+            if self.answered
+            else f"answers at {TYPICAL_SHARE:.0%} of max_tokens, to all of it; nothing in the "
+            "ledger yet"
+        )
         return (
             f"{self.prompts:,} prompts: {self.answers:,} answers, {self.judge_calls:,} judge "
             f"calls, {short(self.tokens[0])} to {short(self.tokens[1])} tokens, {money}{cap} "
-            f"(answers at {TYPICAL_SHARE:.0%} of max_tokens, to all of it, as if the "
-            "ledger were empty)"
+            f"({basis})"
         )
 
 
@@ -67,16 +74,20 @@ def count(source: PreferenceSource, seed: int, limit: int | None) -> int | None:
 
 
 def project(
-    source: PreferenceSource, wanted: int, models: Mapping[str, ModelConfig], cap: float | None
+    source: PreferenceSource,
+    wanted: int,
+    models: Mapping[str, ModelConfig],
+    cap: float | None,
+    known: Mapping[str, Shown] | None = None,
 ) -> Projection:
-    """The projection for so many prompts."""
+    """The projection for so many prompts, and from what the ledger has shown (`known`)."""
     asked = source.candidates if isinstance(source.candidates, Asked) else None
     each = asked.answers if asked else 0
     judged = _judge_calls(source, each)
     tokens, usd = [], []
     for share in (TYPICAL_SHARE, 1.0):
         answer = int(asked.max_tokens * share) if asked else 0
-        parts: list[tuple[str, float, int, int]] = []
+        parts: list[Part] = []
         if asked and asked.on_policy:
             own = asked.on_policy
             parts.append((own.model, wanted * own.samples, PROMPT_TOKENS, answer))
@@ -89,6 +100,7 @@ def project(
             got = min(source.judge.max_tokens, RATIONALE_TOKENS * shown)
             got = got if share < 1 else source.judge.max_tokens
             parts.append((source.judge.model, wanted * judged, given, got))
+        parts = remaining(parts, known or {})
         tokens.append(int(sum(n * (given + got) for _, n, given, got in parts)))
         costs = [cost(models[name], n, given, got) for name, n, given, got in parts]
         usd.append(None if None in costs else sum(one or 0.0 for one in costs))
@@ -99,6 +111,7 @@ def project(
         (tokens[0], tokens[1]),
         (usd[0], usd[1]),
         cap,
+        sum(said.answers for said in (known or {}).values()),
     )
 
 

@@ -1,8 +1,10 @@
 """A source of preference pairs as a stage of a build: candidates, judge, rule, rows, audit."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
@@ -20,6 +22,7 @@ from dataengine.preferences.tables import Tables
 from dataengine.preferences.verified import verified
 from dataengine.row import Kind, schema
 from dataengine.stages.stage import Context, Outcome, Reader
+from dataengine.verifying import verifiers_ready
 
 
 class PreferenceReader(Reader):
@@ -34,15 +37,25 @@ class PreferenceReader(Reader):
     seed: int
     limit: int | None = Field(None, gt=0)
     _figures: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _mendable: Counter[str] = PrivateAttr(default_factory=Counter)
 
     def label(self) -> str:
         return f"prefer {self.source.name}"
 
     def explain(self) -> str:
+        return self._explained({})
+
+    def projected(self, ledger: Path) -> str:
+        from dataengine.shown import shown
+
+        used = {name: self.models[name] for name in self.source.names.values()}
+        return self._explained(shown(ledger, self.source.name, used))
+
+    def _explained(self, known: dict[str, Any]) -> str:
         from dataengine.preferences.projection import explain, project
 
         wanted = self.known_rows()
-        told = project(self.source, wanted, self.models, self.usd) if wanted else None
+        told = project(self.source, wanted, self.models, self.usd, known) if wanted else None
         return explain(self.source, told)
 
     def known_rows(self) -> int | None:
@@ -87,7 +100,11 @@ class PreferenceReader(Reader):
     def figures(self) -> dict[str, Any]:
         return self._figures
 
+    def mendable(self) -> dict[str, int]:
+        return dict(self._mendable)
+
     def read(self, context: Context) -> Iterator[Outcome]:
+        self._mendable.clear()
         rows = Rows(self.source, self.source.pairs, self.tokenizer)
         audit = Audit()
         with Tables(context.folder) as tables:
@@ -114,15 +131,21 @@ class PreferenceReader(Reader):
             self._figures = self._read_figures()
             yield found
             return
+        from dataengine.models.failure import mendable_kinds
         from dataengine.models.session import session
         from dataengine.preferences.asking import Asking
 
         assert context.ledger is not None
         start = self._start()
+        named = start.prompts["verifier"].drop_nulls().unique().to_list()
+        verifiers_ready(named, f"source {self.source.name}: prompts")
         with session(self.models, context.ledger, self.usd) as asked:
             asking = Asking(self.source, asked.models, self.seed, context.notify)
             for part in _rounds(start):
-                yield asked.wait(asking.next, part)
+                judged = asked.wait(asking.next, part)
+                kinds = judged.failures["reason"].to_list()
+                self._mendable.update(kind for kind in kinds if kind in mendable_kinds())
+                yield judged
             spent = self._spent(asked.models, asked.ledger)
             self._figures = self._read_figures() | {"models": spent}
 

@@ -12,7 +12,8 @@ from dataengine.preferences.candidates import LOST, Judged, filled
 from dataengine.preferences.rules import Pairs
 from dataengine.preferences.truncation import equal_when_truncated
 from dataengine.publish.licence import Licence, strictest
-from dataengine.row import FOR_THE_TEMPLATE, message, row_id, schema, violation
+from dataengine.row import FOR_THE_TEMPLATE, Message, message, row_id, schema, violation
+from dataengine.rows.turns import Keys, with_reasoning
 from dataengine.sources.source import Source
 from dataengine.stages.stage import FAILED, Outcome, evidence
 from dataengine.text import said, spoken
@@ -58,8 +59,8 @@ class Rows:
     def _row(self, pair: dict[str, Any]) -> dict[str, Any]:
         content = {
             "prompt": pair["prompt"],
-            "chosen": [message("assistant", pair["text"])],
-            "rejected": [message("assistant", pair["text_rejected"])],
+            "chosen": self._said(pair["text"], pair["reasoning"]),
+            "rejected": self._said(pair["text_rejected"], pair["reasoning_rejected"]),
             **{name: pair[name] for name in FOR_THE_TEMPLATE},
         }
         first = row_id(self.source.name, content)
@@ -89,9 +90,17 @@ class Rows:
             },
         }
 
+    def _said(self, text: str, thought: str | None) -> list[Message]:
+        """One side of a pair, with its reasoning as the source asks."""
+        turn = {"role": "assistant", "content": text}
+        turn |= {"reasoning_content": thought} if thought else {}
+        return [message(**turn) for turn in with_reasoning([turn], self.source.reasoning, Keys())]
+
 
 def _joined(pairs: pl.DataFrame, judged: Judged) -> pl.DataFrame:
-    facts = judged.candidates.select("candidate_id", "model", "text", "policy", "request")
+    facts = judged.candidates.select(
+        "candidate_id", "model", "text", "reasoning", "policy", "request"
+    )
     whole = pairs
     for side, suffix in (("chosen", ""), ("rejected", "_rejected")):
         named = facts.rename({c: f"{c}{suffix}" for c in facts.columns if c != "candidate_id"})

@@ -75,7 +75,14 @@ def pair(candidates: pl.DataFrame, rules: Pairs, seed: int) -> tuple[pl.DataFram
 
 
 def _plain(column: str) -> pl.Expr:
-    return pl.col(column).fill_null("").str.strip_chars()
+    """A text without what nobody means by a difference: blanks, line ends, Unicode form."""
+    return plain(pl.col(column).fill_null(""))
+
+
+def plain(text: pl.Expr) -> pl.Expr:
+    """Texts in one Unicode form (NFC), every run of white space one blank, none at the ends."""
+    one = text.str.normalize("NFC").str.replace_all("[\u200b\ufeff]", "")
+    return one.str.replace_all(r"\s+", " ").str.strip_chars()
 
 
 def _extreme(table: pl.DataFrame, highest: bool) -> pl.DataFrame:

@@ -21,7 +21,7 @@ def verified(candidates: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
     if not checked.height:
         return candidates
     todo = candidates.filter(pl.col("passed").is_null()).join(
-        checked.select("prompt_id", "verifier", "ground_truth"), on="prompt_id"
+        checked.select("prompt_id", "verifier", "ground_truth", "language"), on="prompt_id"
     )
     said = [
         _verdicts(name, part) for (name,), part in todo.group_by("verifier", maintain_order=True)
@@ -41,7 +41,10 @@ def _verdicts(name: object, part: pl.DataFrame) -> pl.DataFrame:
     except UnknownVerifier as error:
         raise UserError(f"prompts: {error}") from None
     verdicts = verifiers.verify_batch(
-        str(name), part["text"].to_list(), part["ground_truth"].to_list()
+        str(name),
+        part["text"].to_list(),
+        part["ground_truth"].to_list(),
+        languages=part["language"].to_list(),
     )
     passed = [verdict.passed for verdict in verdicts]
     return part.select("candidate_id", pl.Series("said", passed, dtype=pl.Boolean))

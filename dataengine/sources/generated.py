@@ -5,9 +5,11 @@ This is what a mixture may say of them; `dataengine/generation/` makes the rows.
 
 import difflib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+import yaml
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from dataengine.config import Config
@@ -18,6 +20,7 @@ from dataengine.sources.source import Amount, Source
 from eval import verifiers
 from personas import recipes
 from personas.recipe import Keep, Recipe
+from personas.written import written
 
 
 class Cast(Place):
@@ -44,15 +47,15 @@ class Answers(Config):
     """majority: the least share of the samples that must agree."""
     judge: str | None = None
     """judge: the model that judges; the one that answers where absent."""
-    sandbox: Literal["bwrap", "none"] = "bwrap"
-    """code: `none` runs generated programs unguarded on this machine."""
+    sandbox: Literal["bwrap", "podman", "docker", "none"] = "bwrap"
+    """code: what generated programs run in; `none` runs them unguarded on this machine."""
 
 
 class GeneratedSource(Source):
     """Rows that models make."""
 
     recipe: str | dict[str, dict[str, Any]]
-    """A recipe's name, or {name: {settings}}."""
+    """A recipe's name, {name: {settings}}, or a YAML file of prompts (personas/written.py)."""
     personas: Cast | None = None
     documents: Cast | None = None
     prompts: str
@@ -69,6 +72,21 @@ class GeneratedSource(Source):
     @classmethod
     def _model_alone(cls, value: Any) -> Any:
         return {"model": value} if isinstance(value, str) else value
+
+    @field_validator("recipe", mode="before")
+    @classmethod
+    def _of_file(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, str) or not value.endswith((".yaml", ".yml")):
+            return value
+        file = (info.context or {}).get("base", Path()) / value
+        try:
+            page = yaml.safe_load(file.read_text("utf-8")) or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            told = " ".join(str(error).split())
+            raise ValueError(f"recipe file {file} cannot be read: {told}") from None
+        if not isinstance(page, dict):
+            raise ValueError(f"recipe file {file}: expected keys such as `ask`, not a list or text")
+        return {Path(value).name: page}
 
     @field_validator("recipe")
     @classmethod
@@ -147,5 +165,7 @@ class GeneratedSource(Source):
 def _recipe(given: str | dict[str, dict[str, Any]], language: str | None) -> Recipe:
     """The recipe that a mixture names. ValueError names the nearest, or the wrong setting."""
     name, settings = next(iter(given.items())) if isinstance(given, dict) else (given, {})
+    if name.endswith((".yaml", ".yml")):
+        return written(name, settings, language)
     spoken = {"language": language} if language else {}
     return recipes.recipe(name, **{**spoken, **(settings or {})})

@@ -31,6 +31,9 @@ class Source(Config):
     """What the rows teach (general, math, code, safety ...): for the composition table."""
     language: str | None = None
     """BCP-47 tag of the rows' language."""
+    reasoning: Literal["keep", "in_content", "drop"] = "keep"
+    """What becomes of the assistant's reasoning: kept as `reasoning_content`, moved into the
+    content between <think> tags, or dropped."""
     rows: int | None = Field(None, gt=0, strict=True)
     """Take exactly this many rows, drawn by hash of (seed, row id)."""
     fraction: float | None = Field(None, gt=0, le=1, strict=True)
@@ -78,9 +81,6 @@ class RecordSource(Source):
     """Our name -> the source's own name, for example {prompt: question, completion: answer}."""
     keep: tuple[str, ...] = ()
     """The source's own columns that stay, under their own names."""
-    reasoning: Literal["keep", "in_content", "drop"] = "keep"
-    """What becomes of the assistant's reasoning: kept as `reasoning_content`, moved into the
-    content between <think> tags, or dropped."""
     where: str | None = None
     """A DuckDB condition on the source's own columns; rows that fail it are not taken."""
     verifier: str | None = None

@@ -4,11 +4,12 @@ from collections import Counter
 from typing import Any, ClassVar
 
 import polars as pl
-from pydantic import Field, field_validator
+from pydantic import Field, PrivateAttr, field_validator
 
 from dataengine.models.config import ModelConfig
 from dataengine.stages.stage import Context, Outcome, Stage, Survey
 from dataengine.table import Table
+from dataengine.verifying import verifiers_ready
 from eval.verifiers import verifier
 from personas.ask import Ask, Sampling
 
@@ -28,6 +29,7 @@ class Difficulty(Stage):
     max_tokens: int = Field(2_048, gt=0)
     models: dict[str, ModelConfig] = Field(default_factory=dict, exclude=True)
     usd: float | None = Field(None, exclude=True)
+    _mendable: Counter[str] = PrivateAttr(default_factory=Counter)
 
     @field_validator("pass_rate")
     @classmethod
@@ -47,13 +49,23 @@ class Difficulty(Stage):
         from dataengine.models.session import session  # the client: not needed to plan
 
         assert context.ledger is not None
+        named = {
+            name
+            for rows in table.frames(["verifier"])
+            for name in rows["verifier"].drop_nulls().unique()
+        }
+        verifiers_ready(named, self.name)
         with session(self.models, context.ledger, self.usd) as opened:
+            self._mendable.clear()
             found = [self._measured(rows, opened) for rows in table.frames()]
             policy = opened.models.lane(self.policy).model
         measured = pl.concat(found) if found else pl.DataFrame(schema=MEASURED)
         measured = measured.with_columns(pl.lit(policy).alias("policy"))
         return Survey(
-            found=measured, tables={"pass_rates": measured}, figures=_figures(measured, policy)
+            found=measured,
+            tables={"pass_rates": measured},
+            figures=_figures(measured, policy),
+            mendable=dict(+self._mendable),
         )
 
     def apply(self, rows: pl.DataFrame, survey: Survey) -> Outcome:
@@ -78,7 +90,7 @@ class Difficulty(Stage):
         from dataengine.models.models import Query
         from dataengine.models.wire import Failure
 
-        tasks = rows.select("id", "prompt", "ground_truth", "verifier").to_dicts()
+        tasks = rows.select("id", "prompt", "ground_truth", "verifier", "language").to_dicts()
         queries = (
             Query(self._ask(task["prompt"]), sample, tag=place)
             for place, task in enumerate(tasks)
@@ -90,11 +102,15 @@ class Difficulty(Stage):
             place = reply.query.tag
             if isinstance(reply.outcome, Failure):
                 tallies[place][reply.outcome.kind] += 1
+                self._mendable[reply.outcome.kind] += reply.outcome.mendable
             else:
                 answers.setdefault(tasks[place]["verifier"], []).append((place, reply.outcome.text))
         for name, given in answers.items():
-            truths = [tasks[place]["ground_truth"] for place, _ in given]
-            verdicts = verifier(name).verify_batch([text for _, text in given], truths)
+            verdicts = verifier(name).verify_batch(
+                [text for _, text in given],
+                [tasks[place]["ground_truth"] for place, _ in given],
+                languages=[tasks[place]["language"] for place, _ in given],
+            )
             for (place, _), verdict in zip(given, verdicts, strict=True):
                 tallies[place][_class(verdict.passed)] += 1
         return pl.DataFrame(

@@ -6,7 +6,9 @@ import orjson
 import polars as pl
 
 from dataengine.errors import UserError
-from dataengine.stages.stage import Outcome, Stage, Survey, evidence
+from dataengine.stages.stage import Context, Outcome, Stage, Survey, evidence
+from dataengine.table import Table
+from dataengine.verifying import verifiers_ready
 from eval.verifiers import MalformedGroundTruth, Verdict, verifier
 from eval.verifiers.ifeval_conflicts import conflicts
 from eval.verifiers.ifeval_constraints import Constraint
@@ -16,15 +18,28 @@ class Gold(Stage):
     """Drops tasks whose gold answer fails their own verifier, or that nothing could satisfy."""
 
     name: ClassVar[str] = "gold"
+    version: ClassVar[int] = 2
+
+    def survey(self, table: Table, context: Context) -> Survey:
+        named = {
+            name
+            for rows in table.frames(["verifier"])
+            for name in rows["verifier"].drop_nulls().unique()
+        }
+        verifiers_ready(named, self.name)
+        return Survey()
 
     def apply(self, rows: pl.DataFrame, survey: Survey) -> Outcome:
         reasons: list[str | None] = [None] * rows.height
         facts: list[str | None] = [None] * rows.height
-        tasks = rows.select("verifier", "ground_truth", "gold").with_row_index("place")
+        columns = ("verifier", "ground_truth", "gold", "language")
+        tasks = rows.select(columns).with_row_index("place")
         for (name,), group in tasks.group_by("verifier", maintain_order=True):
             known = group.filter(pl.col("gold").is_not_null())
             verdicts = verifier(str(name)).verify_batch(
-                known["gold"].to_list(), known["ground_truth"].to_list()
+                known["gold"].to_list(),
+                known["ground_truth"].to_list(),
+                languages=known["language"].to_list(),
             )
             for place, verdict in zip(known["place"], verdicts, strict=True):
                 reasons[place], facts[place] = _of_verdict(str(name), verdict)

@@ -118,6 +118,8 @@ class Survey:
     """JSON figures for the manifest and the card."""
     added: int = 0
     """Rows this stage makes: copies of rows that are repeated."""
+    mendable: dict[str, int] = field(default_factory=dict)
+    """Failures that a later run may mend, by reason: the next run asks for them again."""
 
 
 class Stage(Config):
@@ -147,6 +149,10 @@ class Stage(Config):
         """One line for the plan: what the stage will do, by default its docstring's first."""
         return (self.__doc__ or "").strip().splitlines()[0].rstrip(".")
 
+    def projected(self, ledger: Path) -> str:
+        """`explain`, with what the build's ledger has shown already."""
+        return self.explain()
+
     def survey(self, table: Table, context: Context) -> Survey:
         """Look at the whole table once, before any part of it is decided on."""
         return Survey()
@@ -165,6 +171,10 @@ class Reader(Stage):
 
     def figures(self) -> dict[str, Any]:
         """What the manifest records of this source once it has been read."""
+        return {}
+
+    def mendable(self) -> dict[str, int]:
+        """Failures of the last `read` that a later run may mend, by reason."""
         return {}
 
     def known_rows(self) -> int | None:

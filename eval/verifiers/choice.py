@@ -2,8 +2,10 @@
 
 A ground truth is a letter ("B"), or a JSON object {"label": "B", "choices": ["...", "..."]} where
 an answer may also give the text of an option. Where the choice is looked for, first found wins: the
-last box, an answer that is an option or a letter and nothing else, "the answer is (B)", an answer
-that begins with "B." or "(B)", and one bracketed letter that is the only one in the text.
+last box, an answer that is an option or a letter and nothing else, the last "the answer is (B)" or
+"the answer is Lisbon" (in the languages of phrases.py), an answer that begins with "B." or "(B)",
+the last "option B", and one bracketed letter that is the only one in the text. What explains the
+answer afterwards ("Choice A: too short") does not overrule it.
 """
 
 import json
@@ -13,21 +15,33 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from eval.verifiers import phrases
 from eval.verifiers.exact import normalise
-from eval.verifiers.latex import last_boxed
+from eval.verifiers.latex import last_boxed, unwrapped
 from eval.verifiers.verdict import MalformedGroundTruth, Verdict
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-# "The answer is A good dog" names no option: a bare letter is followed by no small word.
-_LETTER = (
-    r"(?:[(\[*_`\"'$]*(?P<letter>[A-Z])(?:[)\]*_`\"'$.:,]|$|\n)|(?P<bare>[A-Z])(?!\w|\s+[a-z]))"
+_MARKS = "(\\[*_`\"'$"
+# "The answer is A good dog" names no option: A and I are words, but before a reason.
+_SAID = re.compile(
+    rf"[\s:{_MARKS}]*(?i:(?:option|choice|letter)\s+)?[\s{_MARKS}]*"
+    r"(?:(?P<closed>[A-Za-z])(?:[)\]*_`\"'$.:,;]|$|\n)"
+    r"|(?P<bare>[B-HJ-Z]|[AI](?=\s+(?:because|since|as|due|for\s+the\s+reason)\b))(?!\w|['’]))"
 )
-_PHRASE = re.compile(
-    rf"(?i:\b(?:answer|choice|option)\s*(?:\s+is|:)?\s*(?:option|choice)?)[\s:*]*{_LETTER}"
+_CORRECT = re.compile(
+    rf"(?i:\b(?:option|choice|letter|answer)\s+)?(?<!\w)[{_MARKS}]*([A-Z])(?!\w)[)\]*_`]*"
+    r"\s+(?i:is\s+(?:the\s+)?(?:correct|right|best)\b(?!\s+(?:to|about|that)))"
+    rf"|(?i:\b(?:(?:choose|pick|select|go\s+with)|(?:correct|right|best)\s+(?:option|choice|letter)"
+    rf"\s+is)\s+(?:option\s+|choice\s+)?)[{_MARKS}]*([A-Z])(?!\w)"
 )
-_LEADING = re.compile(r"^[\s(\[*]*(?P<letter>[A-Z])[)\].:*]+(?:\s|$)")
+_MENTIONED = re.compile(
+    rf"(?i:\b(?:answer|choice|option)\s+)[{_MARKS}]*([A-Z])(?:[)\]*_`\"'$.:,]|$|\n|(?!\w|\s+[a-z]))"
+)
+_LEADING = re.compile(
+    r"^[\s(\[*]*(?:(?P<letter>[A-Z])(?:[)\].:*]+(?:\s|$)|\s+[-–—]\s)|(?P<small>[a-z])[.)]\s+\S)"
+)
 _BRACKETED = re.compile(r"\(([A-Z])\)")
-_ALONE = re.compile(r"^[\s(\[*$]*(?:\\text\{)?\(?([A-Za-z])\)?\}?[\s)\].:*$]*$")
+_ALONE = re.compile(r"^[\s(\[*$]*\(?([A-Za-z])\)?[\s)\].:*$]*$")
 
 
 class Options(BaseModel):
@@ -60,19 +74,54 @@ def _options(ground_truth: str) -> Options:
 def chosen(answer: str, choices: list[str]) -> str | None:
     """The letter of the option that `answer` chooses, or None."""
     boxed = last_boxed(answer)
-    whole = answer if boxed is None else boxed
+    whole = unwrapped(answer if boxed is None else boxed)
     if (letter := _letter(whole)) and letter.isupper():
         return letter
     if (option := _option(whole, choices)) is not None:
         return _LETTERS[option]
     if letter:
         return letter.upper()
-    if boxed is not None and (leading := _LEADING.match(boxed)):
-        return leading["letter"]
-    if said := list(_PHRASE.finditer(answer)):
-        return said[-1]["letter"] or said[-1]["bare"]
-    if leading := _LEADING.match(answer):
-        return leading["letter"]
+    if boxed is not None:
+        return _leading(whole) or _said(whole, choices)
+    return _announced(answer, choices) or _leading(answer) or _mentioned(answer)
+
+
+def _announced(answer: str, choices: list[str]) -> str | None:
+    """What the last announcement of an answer says, wherever in the text it stands."""
+    correct = list(_CORRECT.finditer(answer))
+    announced = list(phrases.COMPILED.finditer(answer))
+    for phrase in reversed(announced):
+        if label := _said(answer[phrase.end() :], choices):
+            if correct and correct[-1].start() > phrase.start():
+                break
+            return label
+    return (correct[-1][1] or correct[-1][2]) if correct else None
+
+
+def _said(text: str, choices: list[str]) -> str | None:
+    """The option that a text begins with: its letter, or its text in full."""
+    if letter := _SAID.match(text):
+        return (letter["closed"] or letter["bare"]).upper()
+    bare = normalise(text.lstrip(f" \t\n:{_MARKS}\\"))
+    begun = [
+        (len(option), at)
+        for at, choice in enumerate(choices)
+        if (option := normalise(choice))
+        and bare.startswith(option)
+        and not bare[len(option) : len(option) + 1].isalnum()
+    ]
+    longest = [at for length, at in begun if length == max(begun)[0]]
+    return _LETTERS[longest[0]] if len(longest) == 1 else None
+
+
+def _leading(text: str) -> str | None:
+    leading = _LEADING.match(text)
+    return (leading["letter"] or leading["small"].upper()) if leading else None
+
+
+def _mentioned(answer: str) -> str | None:
+    if mentioned := _MENTIONED.findall(answer):
+        return str(mentioned[-1])
     bracketed = set(_BRACKETED.findall(answer))
     return bracketed.pop() if len(bracketed) == 1 else None
 
@@ -109,6 +158,10 @@ def agree(a: str, b: str) -> bool:
     if first is None and second is None:
         return normalise(a) == normalise(b)
     return first == second
+
+
+def label(answer: str) -> str | None:
+    return chosen(answer, [])
 
 
 def ground_truth(item: dict[str, Any]) -> str:

@@ -6,29 +6,27 @@ candidate continues), `entry_point` (the function that the tests call). Score: t
 that pass; passed: all of them.
 
 A program that fails, hangs or breaks a limit has failed its tests; only a sandbox that cannot do
-its work is an error. The sandbox protects the machine. It cannot stop a candidate that attacks its
-own tests from inside (an `__eq__` that is always true): look at what earns reward.
+its work is an error. The verdict is made in another process than the candidate's (sandboxed.py).
+Tests that only define (functions of pytest, a TestCase, HumanEval's `check`) are run; tests that
+test nothing, or need what the sandbox has not, are malformed (program_tests.py).
 """
 
 import json
 import os
 import re
-import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from eval.verifiers import program_tests
 from eval.verifiers import sandbox as sandboxes
+from eval.verifiers.blocks import blocks
 from eval.verifiers.sandbox import DEFAULT, Kind, Limits
 from eval.verifiers.verdict import MalformedGroundTruth, Unavailable, Verdict
 
-_FENCE = re.compile(
-    r"^(?P<fence>`{3,}|~{3,})[ \t]*(?P<tag>[\w+-]*)[^\n]*\n(?P<code>.*?)(?:^(?P=fence)[ \t]*$|\Z)",
-    re.MULTILINE | re.DOTALL,
-)
-_PYTHON = {"", "python", "py", "python3"}
+_PYTHON = ("python", "py", "python3", "")
 
 
 class Tests(BaseModel):
@@ -59,25 +57,32 @@ def _tests(ground_truth: str) -> Tests:
         raise MalformedGroundTruth(f"{where}: {first['msg']}") from error
 
 
-def extract(answer: str, entry_point: str | None = None) -> str:
-    """The program in an answer: the last fenced block of Python that defines `entry_point`, else
-    the last block, else the whole text."""
-    blocks = [m["code"] for m in _FENCE.finditer(answer) if m["tag"].lower() in _PYTHON]
-    if not blocks:
+def extract(answer: str, names: Collection[str] = ()) -> str:
+    """The program in an answer: the last fenced block that defines what `names` calls for, else
+    the last block of Python, else the last untagged one, else the whole text."""
+    found = [block for block in blocks(answer) if block.tag in _PYTHON]
+    if not found:
         return answer
-    defining = [b for b in blocks if entry_point and _defines(b, entry_point)]
-    return (defining or blocks)[-1]
+    defined = [sum(_defines(block.text, name) for name in names) for block in found]
+    if most := max(defined):
+        return next(
+            block.text
+            for block, count in reversed(list(zip(found, defined, strict=True)))
+            if count == most
+        )
+    tagged = [block for block in found if block.tag]
+    return (tagged or found)[-1].text
 
 
-def _defines(code: str, entry_point: str) -> bool:
-    name = re.escape(entry_point)
+def _defines(code: str, name: str) -> bool:
+    name = re.escape(name)
     return bool(re.search(rf"^(?:async\s+)?(?:def|class)\s+{name}\b|^{name}\s*[=:]", code, re.M))
 
 
 def _program(answer: str, truth: Tests) -> str:
     """The candidate's source. An answer that does not define the entry point continues the prompt;
     one that does still gets what the prompt defines before it (imports, helpers)."""
-    code = extract(answer, truth.entry_point)
+    code = extract(answer, program_tests.needed(truth.tests, truth.entry_point))
     if truth.entry_point and _defines(code, truth.entry_point):
         definition = rf"^(?:async\s+)?def\s+{re.escape(truth.entry_point)}\b"
         head = re.split(definition, truth.prompt, maxsplit=1, flags=re.MULTILINE)[0]
@@ -86,27 +91,39 @@ def _program(answer: str, truth: Tests) -> str:
 
 
 def check(ground_truth: str) -> None:
-    _tests(ground_truth)
+    truth = _tests(ground_truth)
+    for test in truth.tests:
+        program_tests.calls(test, truth.entry_point)
+
+
+def ready(*, sandbox: Kind = "bwrap") -> None:
+    """Raise Unavailable where programs cannot be run, naming what to install."""
+    sandboxes.ready(sandbox)
 
 
 def verify(
     answer: str, ground_truth: str, *, sandbox: Kind = "bwrap", limits: Limits = DEFAULT
 ) -> Verdict:
     truth = _tests(ground_truth)
-    nonce = secrets.token_hex(16)
-    job = {
-        "nonce": nonce,
-        "candidate": _program(answer, truth),
-        "setup": truth.setup,
-        "tests": truth.tests,
+    bounds = {
         "cpu_seconds": limits.cpu_seconds,
         "memory_bytes": limits.memory_bytes,
         "disk_bytes": limits.disk_bytes,
     }
-    outcome = sandboxes.run(json.dumps(job).encode(), sandbox, limits)
-    reports = dict(_reports(outcome.output, nonce))
+    judge = bounds | {
+        "setup": truth.setup,
+        "tests": truth.tests,
+        "calls": [program_tests.calls(test, truth.entry_point) for test in truth.tests],
+        "names": sorted(program_tests.needed(truth.tests, truth.entry_point)),
+    }
+    candidate = bounds | {"candidate": _program(answer, truth)}
+    outcome = sandboxes.run(
+        json.dumps(candidate).encode(), json.dumps(judge).encode(), sandbox, limits
+    )
+    reports = dict(_reports(outcome.reports))
     if "started" not in reports:
-        raise Unavailable(f"the sandbox did not start: {outcome.output[-300:] or outcome.stopped}")
+        told = outcome.reports or outcome.printed
+        raise Unavailable(f"the sandbox did not start: {told[-300:] or outcome.stopped}")
     results = [reports.get(f"test {n}", "not reached") for n in range(len(truth.tests))]
     passed = results.count(None)
     ended = outcome.stopped or _signal(outcome.exit_code)
@@ -122,18 +139,20 @@ def verify(
     return Verdict.of(passed == len(results), reason, score=passed / len(results))
 
 
-def _reports(output: str, nonce: str) -> Iterator[tuple[str, str | None]]:
-    for line in output.split("\n"):
-        if line.startswith(nonce):
-            try:
-                what, why = json.loads(line[len(nonce) :])
-            except ValueError:  # cut by the output limit
-                continue
-            yield what, why
+def _reports(told: str) -> Iterator[tuple[str, str | None]]:
+    """What the judge reported; a line that a stopped judge left half written says nothing."""
+    for line in told.split("\n"):
+        try:
+            what, why = json.loads(line)
+        except ValueError:
+            continue
+        yield what, why
 
 
-def _signal(exit_code: int) -> str:
+def _signal(exit_code: int | None) -> str:
     """Why a program ended that did not end by itself; bwrap passes signals on as 128 + n."""
+    if exit_code is None:
+        return ""
     number = -exit_code if exit_code < 0 else exit_code - 128
     named = {9: "killed (CPU time or memory)", 24: "used up its CPU time", 11: "crashed"}
     return named.get(number, "")

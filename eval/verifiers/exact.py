@@ -41,6 +41,10 @@ def agree(a: str, b: str) -> bool:
     return normalise(a) == normalise(b)
 
 
+def label(answer: str) -> str | None:
+    return answer.strip() or None
+
+
 def ground_truth(item: dict[str, Any]) -> str:
     """The item's `answer`, with `meta.golden_answers` or `meta.refs` where several are accepted."""
     meta = item.get("meta") or {}

@@ -1,75 +1,91 @@
-"""Grade-school maths: the answer is one number, compared as a Decimal.
+r"""Grade-school maths: the answer is one number, compared as a Decimal.
 
 Where the number is looked for, first found wins (Cobbe et al. 2021, "#### n"): the last line
-`#### n`, the last `\\boxed{n}`, "the answer is n", then the last number of the text, where brackets
-only restate: "2 hours (120 minutes)" is 2. Commas, currency, units, a plus or percent sign and
-trailing zeros do not count: "$1,800.00" is 1800, "+7" is 7.
+`#### n`, the last `\boxed{n}`, "the answer is n" (in the languages of phrases.py), then the last
+number of the text, where brackets only restate: "2 hours (120 minutes)" is 2. What is said there is
+worked out: "the answer is 3 + 4 = 7" is 7, `\boxed{3^2}` is 9. Currency, units, a plus or percent
+sign and trailing zeros do not count: "$1,800.00" is 1800. `decimal` is the decimal mark where a
+text could be read with either (numbers.py).
 """
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
+from eval.verifiers.label import refuse_prose
 from eval.verifiers.latex import last_boxed
+from eval.verifiers.numbers import Reader, as_decimal, label_mark, numbers, plain
+from eval.verifiers.phrases import said
 from eval.verifiers.verdict import MalformedGroundTruth, Verdict
 
-_DIGITS = r"(?:\d{1,3}(?:,\d{2,3})*,\d{3}(?!\d)|\d+)(?:\.\d+)?|\.\d+"
-# A sign counts only where a number can begin: "16-3" ends in 3, "x = -3" in -3.
-_NUMBER = re.compile(
-    rf"(?P<sign>(?<![\w)\].])[-+])?(?:[$€£¥₹]\s?)?(?P<sign2>(?<=[$€£¥₹])[-+])?"
-    rf"(?P<digits>{_DIGITS})(?P<exponent>[eE][-+]?\d{{1,3}}(?!\w))?(?:/(?P<under>\d+(?:\.\d+)?))?"
-)
+_MARKED = re.compile(r"^####[ \t]*(?P<said>.*)$", re.MULTILINE)
 # A markdown heading "#### 1. Count the eggs" is no answer: after the number, units at most.
-_MARKED = re.compile(
-    rf"^####[ \t]*[*$]*(?P<number>[-+]?[$€£¥₹]?[-+]?(?:{_DIGITS})(?:[eE][-+]?\d+)?(?:/\d+)?)"
-    r"[*$ \t]*(?:%|\\%)?(?:[^\W\d]|[°/²³%$* ]){0,40}\.?[ \t]*$",
-    re.MULTILINE,
-)
-_PHRASE = re.compile(r"\b(?:final\s+)?answer(?:\s+is|:)[\s:*=$\\(]*", re.IGNORECASE)
-_FRACTION = re.compile(r"\\[dt]?frac\s*\{(\d+)\}\s*\{(\d+)\}")
+_UNITS = re.compile(r"[*$ \t]*%?(?:[^\W\d]|[°/²³%$*€£¥₹\\)(\]^{} ]){0,40}[.。]?[ \t]*$")
 _BRACKETED = re.compile(r"\([^()]*\)")
-_SEPARATOR = re.compile(r"(?<=\d)(?:\{,\}|\\,|,\\!|[   ](?=\d{3}(?!\d)))(?=\d)")
+_EQUALS = re.compile(r"\s*\)?\$?\s*(?:\\\(|\$)?\s*(?:=|\\approx|≈)[\s$]*")
+_UNIT_WORDS = re.compile(
+    r"\s*%?\s*(?:(?!(?:of|because|since|as|where|when|if|for|so|and|or|which|that|from|with|but)\b)"
+    r"[^\W\d_]+[ \t]*){0,3}"
+)
+_BEFORE = re.compile(r"(?:[\s:*=$~`\"']|\\[(\[])*(?:[A-Za-z]\w{0,2}\s*=[\s$]*)?")
 
 
-def _plain(text: str) -> str:
-    """LaTeX and typography of numbers written plainly."""
-    text = text.replace("−", "-").replace("\\$", "$").replace("\\!", "")
-    return _FRACTION.sub(r"\1/\2", _SEPARATOR.sub(",", text))
-
-
-def _numbers(text: str) -> list[Decimal]:
-    found = []
-    for match in _NUMBER.finditer(text):
-        sign = match["sign"] or match["sign2"] or ""
-        try:
-            value = Decimal(sign + match["digits"].replace(",", "") + (match["exponent"] or ""))
-            if match["under"]:
-                value /= Decimal(match["under"])
-        except (InvalidOperation, ZeroDivisionError):
-            continue
-        found.append(value)
-    return found
-
-
-def number(text: str) -> Decimal | None:
+def number(text: str, decimal: str | None = None) -> Decimal | None:
     """The number that `text` gives as its answer, or None where it gives none."""
-    text = _plain(text)
-    if marked := _MARKED.findall(text):
-        return _numbers(marked[-1])[0]
-    if (boxed := last_boxed(text)) is not None and (inside := _numbers(boxed)):
-        return inside[0]
-    for phrase in reversed(list(_PHRASE.finditer(text))):
-        if match := _NUMBER.match(text, phrase.end()):
-            return _numbers(match.group())[0]
-    everywhere = _numbers(_BRACKETED.sub(" ", text)) or _numbers(text)
+    text = plain(text)
+    for marked in reversed(_MARKED.findall(text)):
+        value, end = _value(marked, decimal)
+        if value is not None and _UNITS.match(marked, end):
+            return value
+    if (boxed := last_boxed(text)) is not None and re.search(r"\d", boxed):
+        return _only(boxed, decimal)
+    for phrase in reversed(said(text)):
+        if (value := _value(phrase, decimal)[0]) is not None:
+            return value
+    everywhere = list(numbers(_BRACKETED.sub(" ", text), decimal)) or list(numbers(text, decimal))
     return everywhere[-1] if everywhere else None
 
 
-def _truth(ground_truth: str) -> Decimal:
-    text = _plain(ground_truth)
-    value = number(text)
-    marked = "####" in text or "boxed" in text
-    if value is None or (not marked and len(_numbers(text)) != 1):
+def _value(text: str, decimal: str | None) -> tuple[Decimal | None, int]:
+    """The value of the formula that a text begins with, and where it ends: what stands behind the
+    last sign of equality, where units may stand on the way ("3 apples + 4 apples = 7 apples")."""
+    start = _BEFORE.match(text)
+    reader = Reader(text, start.end() if start else 0, decimal)
+    value, end, equals = None, 0, None
+    while True:
+        try:
+            found = reader.sum()
+        except ValueError:
+            return value, end
+        value, end = (as_decimal(found) if value is None or equals else value), reader.at
+        units = _UNIT_WORDS.match(text, reader.at)
+        reader.at = units.end() if units else reader.at
+        if equals := _EQUALS.match(text, reader.at):
+            reader.at = equals.end()
+            end = reader.at
+        elif sign := re.compile(r"\s*(?:[-+*/]|of\b)\s*").match(text, reader.at):
+            reader.at = sign.end()
+        else:
+            return value, end
+
+
+def _only(boxed: str, decimal: str | None) -> Decimal | None:
+    """The one number of a box, worked out; None where it holds several, or no value."""
+    for text in (boxed, _BRACKETED.sub(" ", boxed)):
+        start = re.match(r"(?:[^\W\d]|[\s:,.=~])*", text)
+        value, end = _value(text[start.end() if start else 0 :], decimal)
+        rest = text[(start.end() if start else 0) + end :]
+        if value is not None and not re.search(r"\d", re.sub(r"\^\{?\d\}?|\([^()]*\)", "", rest)):
+            return value
+    return None
+
+
+def _truth(ground_truth: str, decimal: str | None) -> Decimal:
+    refuse_prose(ground_truth)
+    text, decimal = plain(ground_truth), label_mark(ground_truth, decimal)
+    value = number(text, decimal)
+    marked = "####" in text or last_boxed(text) is not None
+    if value is None or (not marked and len(list(numbers(text, decimal))) != 1):
         raise MalformedGroundTruth(
             f"a gsm8k ground truth is one number or ends in '#### n', not {ground_truth[:80]!r}"
         )
@@ -77,20 +93,25 @@ def _truth(ground_truth: str) -> Decimal:
 
 
 def check(ground_truth: str) -> None:
-    _truth(ground_truth)
+    _truth(ground_truth, None)
 
 
-def verify(answer: str, ground_truth: str) -> Verdict:
-    truth, given = _truth(ground_truth), number(answer)
+def verify(answer: str, ground_truth: str, *, decimal: str | None = None) -> Verdict:
+    truth, given = _truth(ground_truth, decimal), number(answer, decimal)
     if given is None:
         return Verdict.of(False, "no number in the answer")
-    return Verdict.of(given == truth, f"{given} against {truth}")
+    return Verdict.of(given == truth, f"{given:f} against {truth:f}")
 
 
-def agree(a: str, b: str) -> bool:
-    first, second = number(a), number(b)
+def agree(a: str, b: str, *, decimal: str | None = None) -> bool:
+    first, second = number(a, decimal), number(b, decimal)
     return first is not None and first == second
 
 
+def label(answer: str) -> str | None:
+    value = number(answer)
+    return None if value is None else f"{value:f}"
+
+
 def ground_truth(item: dict[str, Any]) -> str:
-    return str(_truth(str((item.get("meta") or {}).get("final") or item["answer"])))
+    return f"{_truth(str((item.get('meta') or {}).get('final') or item['answer']), None):f}"

@@ -5,9 +5,9 @@ what the instruction forbids: a text whose language cannot be told does not coun
 asked language, and keywords are literal text, never regular expressions.
 """
 
-import json
 import re
 
+from eval.verifiers.blocks import strict_json
 from eval.verifiers.ifeval_instruction import Count, Relation, Text, instruction
 from eval.verifiers.ifeval_text import language as language_of
 from eval.verifiers.ifeval_text import sentences, tokens, words
@@ -75,13 +75,10 @@ def nth_paragraph_first_word(
     text: str, num_paragraphs: Count, nth_paragraph: Count, first_word: Text
 ) -> bool:
     """Paragraphs parted by two line breaks; the first word is compared without its case."""
-    paragraphs = text.split("\n\n")
-    filled = sum(bool(paragraph.strip()) for paragraph in paragraphs)
-    if filled != num_paragraphs or not 1 <= nth_paragraph <= filled:
+    paragraphs = [part for part in re.split(r"(?:\r?\n){2}", text) if part.strip()]
+    if len(paragraphs) != num_paragraphs or not 1 <= nth_paragraph <= num_paragraphs:
         return False
     opening = paragraphs[nth_paragraph - 1].split()
-    if not opening:
-        return False
     return re.split(r"[.,?!'\"]", opening[0].lstrip("'\""))[0].lower() == first_word.lower()
 
 
@@ -140,7 +137,7 @@ def json_format(text: str) -> bool:
     """The whole answer is JSON; a markdown code fence around it is allowed."""
     body = re.sub(r"^```(?:json)?|```$", "", text.strip(), flags=re.IGNORECASE)
     try:
-        json.loads(body)
+        strict_json(body)
     except (ValueError, RecursionError):
         return False
     return True

@@ -6,17 +6,14 @@ the network. Validation runs in a helper process: a schema's patterns can backtr
 """
 
 import json
-import re
 from functools import cache
 from typing import Any
 
+from eval.verifiers.blocks import json_value, strict_json
 from eval.verifiers.child import Helpers
 from eval.verifiers.verdict import MalformedGroundTruth, Verdict
 
 SECONDS = 10.0
-_FENCED = re.compile(
-    r"^```(?:json)?[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL | re.IGNORECASE
-)
 
 
 @cache
@@ -31,27 +28,16 @@ def first_fault(schema: str, document: str) -> str | None:
 
     told = json.loads(schema)
     judge = jsonschema.validators.validator_for(told, default=jsonschema.Draft202012Validator)
-    faults = judge(told, registry=referencing.Registry()).iter_errors(json.loads(document))
+    faults = judge(told, registry=referencing.Registry()).iter_errors(strict_json(document))
     fault = next(iter(faults), None)
     return None if fault is None else f"{fault.json_path}: {fault.message}"[:300]
-
-
-def parse(answer: str) -> Any:
-    """The JSON value of an answer. ValueError where it has none."""
-    blocks = _FENCED.findall(answer)
-    try:
-        return json.loads(answer)
-    except ValueError:
-        if not blocks:
-            raise
-        return json.loads(blocks[-1])
 
 
 def check(ground_truth: str) -> None:
     import jsonschema
 
     try:
-        schema = json.loads(ground_truth)
+        schema = strict_json(ground_truth)
         judge = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
         judge.check_schema(schema)
     except (ValueError, jsonschema.SchemaError) as error:
@@ -61,7 +47,7 @@ def check(ground_truth: str) -> None:
 def verify(answer: str, ground_truth: str) -> Verdict:
     check(ground_truth)
     try:
-        document = parse(answer)
+        document = json_value(answer)
     except (ValueError, RecursionError) as error:
         return Verdict.of(False, f"not JSON: {error}")
     fault = _helpers().call(ground_truth, json.dumps(document), timeout=SECONDS)
@@ -70,7 +56,7 @@ def verify(answer: str, ground_truth: str) -> Verdict:
 
 def agree(a: str, b: str) -> bool:
     try:
-        return bool(parse(a) == parse(b))
+        return bool(json_value(a) == json_value(b))
     except (ValueError, RecursionError):
         return False
 

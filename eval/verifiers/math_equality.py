@@ -10,6 +10,9 @@ to five *significant* digits, where six decimals would make 1e-19 equal to 0.
 import logging
 import re
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
+from typing import NamedTuple
+
+from eval.verifiers.latex import unwrapped
 
 try:
     from math_verify import LatexExtractionConfig, parse, verify
@@ -27,7 +30,20 @@ _UNIT = re.compile(
     r"(?:\^\{?(?P<power>-?\d)\}?)?\.?\s*$"
 )
 _BASE = re.compile(r"^\s*-?[\dA-Fa-f,.]+_\{?(\d+)\}?\s*$")
+_TIME = re.compile(
+    r"(?P<hour>\d{1,2})(?::(?P<minutes>\d\d))?(?::\d\d)?(?P<half>am|pm|noon|midnight|o'clock)?"
+)
 _E_NOTATION = re.compile(r"(?<=\d)[eE]([-+]?\d+)\b")
+
+
+class _Clock(NamedTuple):
+    """A time of day: the hour of 24 where `told` says which half of the day it is."""
+
+    hour: int
+    minute: int
+    told: bool
+    certain: bool
+    """A bare 7:32 may be a ratio; 7:05 and 7 p.m. are not."""
 
 
 def _sides(expression: str) -> tuple[str, str] | None:
@@ -40,7 +56,7 @@ def _sides(expression: str) -> tuple[str, str] | None:
 
 def _decimal(expression: str) -> Decimal | None:
     """A number written out in digits, None for any other expression."""
-    bare = re.sub(r"\\?\$|\\[ ,;!]|\{,\}|\s|,(?=\d{3}(?!\d))", "", _UNIT.sub("", expression))
+    bare = re.sub(r"\\?\$|\\[ ;]|^\s+|\s+$", "", _UNIT.sub("", expression))
     return Decimal(bare) if re.fullmatch(r"[-+]?(?:\d+\.?\d*|\.\d+)", bare) else None
 
 
@@ -68,9 +84,45 @@ def _number(parsed: list[Basic | str]) -> Number | None:
     return None
 
 
+def _clock(expression: str) -> _Clock | None:
+    """What can be a time of day, None for anything else."""
+    match = _TIME.fullmatch(re.sub(r"[\s.~$]|\\[ ,;!]", "", unwrapped(expression)).casefold())
+    if match is None or not (match["half"] or match["minutes"]):
+        return None
+    hour, minute = int(match["hour"]), int(match["minutes"] or 0)
+    half = {"noon": "pm", "midnight": "am", "o'clock": None}.get(match["half"], match["half"])
+    if hour > 24 or minute > 59:
+        return None
+    return _Clock(
+        hour % 12 + 12 * (half == "pm") if half else hour,
+        minute,
+        bool(half),
+        bool(match["half"]) or match["minutes"].startswith("0"),
+    )
+
+
+def _same_time(a: _Clock, b: _Clock) -> bool:
+    """To the minute; where only one says which half of the day, 7:45 may be either."""
+    hours = (a.hour, b.hour) if a.told == b.told else (a.hour % 12, b.hour % 12)
+    if a.told != b.told and max(a.hour if not a.told else 0, b.hour if not b.told else 0) > 12:
+        hours = (a.hour, b.hour)
+    return hours[0] == hours[1] and a.minute == b.minute
+
+
+def _comma(expression: str, other: Decimal | None) -> str:
+    """`2,4` as a number where the other side is one with decimals; a list anywhere else."""
+    whole = re.fullmatch(r"\s*([-+]?\d+),(\d+)\s*", _UNIT.sub("", expression))
+    decimals = other is not None and int(other.as_tuple().exponent) < 0
+    return f"{whole[1]}.{whole[2]}" if whole and decimals else expression
+
+
 def equal(truth: str, given: str) -> bool:
     """Whether `given` equals `truth`, both LaTeX without delimiters. Raises what math-verify
     raises. Its own clock is off: the helper process has one, of CPU time."""
+    times = _clock(truth), _clock(given)
+    if times[0] and times[1] and (times[0].certain or times[1].certain):
+        return _same_time(times[0], times[1])
+    truth, given = _comma(truth, _decimal(given)), _comma(given, _decimal(truth))
     sides = _sides(truth), _sides(given)
     if sides[0] and sides[1] and sides[0] != sides[1]:
         return False
@@ -83,10 +135,28 @@ def equal(truth: str, given: str) -> bool:
     decimals = _decimal(truth), _decimal(given)
     if decimals[0] is not None and decimals[1] is not None:
         return _same_when_rounded(decimals[0], decimals[1])
+    return _solved(truth, given)
+
+
+def _solved(truth: str, given: str) -> bool:
+    """What math-verify says, and to five significant digits of numbers."""
     gold, target = _parse(truth), _parse(given)
     if not gold or not target:
         return False
-    if not verify(gold, target, timeout_seconds=None, raise_on_error=True):
+    interval = bool(re.search(r"\\in\b|\\cup|\\infty|[\[\]]", truth))
+    try:
+        same = verify(
+            gold,
+            target,
+            timeout_seconds=None,
+            raise_on_error=True,
+            allow_set_relation_comp=interval,
+        )
+    except (ArithmeticError, AttributeError, TypeError, ValueError):
+        if not verify(gold, gold, timeout_seconds=None, raise_on_error=True):
+            raise
+        return False  # it is the answer that has no value: 1/0
+    if not same:
         return False
     first, second = _number(gold), _number(target)
     if first is None or second is None or "%" in truth + given:

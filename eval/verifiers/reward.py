@@ -2,9 +2,10 @@
 
     GRPOTrainer(model, reward_funcs=Reward(), train_dataset=rlvr, ...)
 
-Reads the columns `verifier` and `ground_truth` of the rows and judges a batch at once. A row whose
-verifier errs gets None, which TRL leaves out of its group; a zero would teach the policy that its
-answer was wrong. Rates and means go to TRL's log through `log_metric`, under `verifier/`.
+Reads the columns `verifier`, `ground_truth` and, where there is one, `language` of the rows and
+judges a batch at once. A row whose verifier errs gets None, which TRL leaves out of its group; a
+zero would teach the policy that its answer was wrong. Rates and means go to TRL's log through
+`log_metric`, under `verifier/`.
 """
 
 from collections import Counter, defaultdict
@@ -12,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from eval.verifiers.registry import require, verify_batch
+from eval.verifiers.registry import UNFINISHED, require, verify_batch
+from eval.verifiers.response import final_answer
 from eval.verifiers.verdict import Verdict
 
 Completion = str | Sequence[Mapping[str, Any]]
@@ -24,11 +26,14 @@ class Reward:
 
     `settings` are what verifiers need from their caller, by name: {"judge": {"ask": ...}}. With
     `strict` a reward is 1 for a pass and 0 otherwise, where it is else the (fractional) score.
+    `in_thought` says that the rendered prompts end inside `<think>` (response.opens_thought): a
+    completion that never closes it is no answer.
     `verdicts` are those of the last call, in its order; `asked` and `errors` count since the start.
     """
 
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     strict: bool = False
+    in_thought: bool = False
     verdicts: list[Verdict] = field(default_factory=list, init=False, repr=False)
     asked: Counter[str] = field(default_factory=Counter, init=False, repr=False)
     errors: Counter[str] = field(default_factory=Counter, init=False, repr=False)
@@ -43,12 +48,13 @@ class Reward:
         *,
         verifier: Sequence[str],
         ground_truth: Sequence[str],
+        language: Sequence[str | None] | None = None,
         log_metric: Callable[[str, float], None] | None = None,
         log_extra: Callable[[str, list[Any]], None] | None = None,
         **columns: Any,
     ) -> list[float | None]:
         """UnknownVerifier where a row names a verifier that there is not."""
-        self.verdicts = judge(completions, verifier, ground_truth, self.settings)
+        self.verdicts = judge(completions, verifier, ground_truth, self.settings, self.in_thought)
         rewards = [self._reward(verdict) for verdict in self.verdicts]
         for name, verdict in zip(verifier, self.verdicts, strict=True):
             self.asked[name] += 1
@@ -71,41 +77,48 @@ def judge(
     verifiers: Sequence[str],
     ground_truths: Sequence[str],
     settings: Mapping[str, Mapping[str, Any]],
+    in_thought: bool = False,
+    languages: Sequence[str | None] | None = None,
 ) -> list[Verdict]:
     """A verdict for each row, each verifier asked once for all of its rows."""
     rows: dict[str, list[int]] = defaultdict(list)
+    texts = [final_answer(_said(completion), in_thought) for completion in completions]
+    verdicts: dict[int, Verdict] = {}
     for row, name in enumerate(verifiers):
         require(name)
-        rows[name].append(row)
-    texts = [text(completion) for completion in completions]
-    verdicts: dict[int, Verdict] = {}
+        if texts[row] is None:
+            verdicts[row] = Verdict.of(False, UNFINISHED)
+        else:
+            rows[name].append(row)
     for name, theirs in rows.items():
         known = {"settings": settings} if name == "weighted" else settings.get(name, {})
         told = verify_batch(
-            name, [texts[row] for row in theirs], [ground_truths[row] for row in theirs], **known
+            name,
+            [texts[row] or "" for row in theirs],
+            [ground_truths[row] for row in theirs],
+            languages=[languages[row] for row in theirs] if languages else None,
+            **known,
         )
         verdicts.update(zip(theirs, told, strict=True))
     return [verdicts[row] for row in range(len(texts))]
 
 
-def text(completion: Completion) -> str:
+def text(completion: Completion, in_thought: bool = False) -> str:
     """What a completion says in the end: itself, or its last assistant message's text, without
-    the thinking before it. Thinking that never ends is no answer."""
+    the reasoning before it (response.py). Empty where the reasoning never ended."""
+    return final_answer(_said(completion), in_thought) or ""
+
+
+def _said(completion: Completion) -> str:
     if isinstance(completion, str):
-        return _said(completion)
+        return completion
     for message in reversed(completion):
         if message.get("role") == "assistant":
             content = message.get("content") or ""
             if isinstance(content, str):
-                return _said(content)
-            return _said("".join(block.get("text", "") for block in content))
+                return content
+            return "".join(block.get("text", "") for block in content)
     return ""
-
-
-def _said(completion: str) -> str:
-    if "</think>" in completion:  # the opening tag may stand in the prompt's template
-        return completion.rpartition("</think>")[2].lstrip()
-    return "" if completion.lstrip().startswith("<think>") else completion
 
 
 def metrics(names: Sequence[str], verdicts: Sequence[Verdict]) -> dict[str, float]:

@@ -52,12 +52,22 @@ def check(ground_truth: str) -> None:
         verifier(part.verifier).check(part.ground_truth)
 
 
-def verify(answer: str, ground_truth: str, *, settings: Settings | None = None) -> Verdict:
-    return verify_batch([answer], [ground_truth], settings=settings)[0]
+def verify(
+    answer: str,
+    ground_truth: str,
+    *,
+    settings: Settings | None = None,
+    decimal: str | None = None,
+) -> Verdict:
+    return verify_batch([answer], [ground_truth], settings=settings, decimal=decimal)[0]
 
 
 def verify_batch(
-    answers: Sequence[str], ground_truths: Sequence[str], *, settings: Settings | None = None
+    answers: Sequence[str],
+    ground_truths: Sequence[str],
+    *,
+    settings: Settings | None = None,
+    decimal: str | None = None,
 ) -> list[Verdict]:
     """Each verifier is asked once, for all the rows that it has a part in."""
     asked: dict[str, list[tuple[int, Part]]] = defaultdict(list)
@@ -71,10 +81,11 @@ def verify_batch(
         except VerifierError as error:
             failed[row] = Verdict.failure(error)
     for name, rows in asked.items():
+        known = dict((settings or {}).get(name, {}))
+        if decimal and verifier(name).takes("decimal"):
+            known["decimal"] = decimal
         verdicts = verifier(name).verify_batch(
-            [answers[row] for row, _ in rows],
-            [part.ground_truth for _, part in rows],
-            **(settings or {}).get(name, {}),
+            [answers[row] for row, _ in rows], [part.ground_truth for _, part in rows], **known
         )
         for (row, part), verdict in zip(rows, verdicts, strict=True):
             judged[row].append((part, verdict))

@@ -34,6 +34,16 @@ def math_teacher(body):
     return f"We add one.\n#### {number + (dice(body, 7) + 2 if wrong else 1)}"
 
 
+@pytest.fixture(name="math_teacher")
+def _math_teacher():
+    return math_teacher
+
+
+@pytest.fixture(name="dice")
+def _dice():
+    return dice
+
+
 @pytest.fixture
 def teacher(serving):
     """Start a teacher; `teacher(answer, **faults)` gives the server."""

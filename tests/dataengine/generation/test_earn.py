@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataengine.generation import earn
@@ -38,6 +38,24 @@ def test_majority_takes_the_first_of_the_largest_group():
     assert earn.majority(samples("#### 4"), 0.5) == Earned(0, 1.0)
 
 
+def test_what_cannot_be_decided_fails_with_its_reason(monkeypatch):
+    from eval.verifiers import Verdict, Verifier, VerifierTimeout
+
+    undecided = lambda *_, **__: Verdict.failure(VerifierTimeout("too long"))  # noqa: E731
+    monkeypatch.setattr(Verifier, "agreement", undecided)
+    fate = earn.majority(samples("#### 4", "#### 5", "#### 6"), 0.5)
+    assert (fate.reason, fate.failed, fate.mendable) == ("verifier_error", True, False)
+    assert "VerifierTimeout: too long" in fate.detail
+    assert earn.majority(samples("#### 4"), 0.5) == Earned(0, 1.0)
+
+
+def test_which_lost_prompts_a_later_run_may_mend():
+    down = Failure("unreachable", "no connection", "0" * 32, mendable=True)
+    assert earn.unanswered(samples(CUT, CUT)) == Lost("truncated", CUT.message, failed=True)
+    mended = Lost("unreachable", "no connection", failed=True, mendable=True)
+    assert earn.unanswered(samples(CUT, down)) == mended
+
+
 def test_a_tie_is_no_majority():
     fate = earn.majority(samples("#### 5", "#### 4"), 0.5)
     assert fate == Lost("no_majority", "groups of [1, 1]: a tie", pass_rate=0.5)
@@ -70,6 +88,7 @@ def test_no_answer_at_all():
     assert earn.unanswered(samples("#### 4")) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=9), st.floats(0.05, 1))
 def test_majority_agrees_with_counting(numbers, share):
     fate = earn.majority(samples(*(f"#### {n}" for n in numbers)), share)
@@ -96,6 +115,16 @@ def test_what_was_said_before_is_named():
     assert seen.add("f", "ja") == ("e", 1.0)
 
 
+def test_prompts_without_spaces_are_compared_by_character():
+    seen = Novelty()
+    spring = "请写一篇关于春天的短文，描述花园里的花朵和小鸟，并说明你的感受是什么呢好吗"
+    assert seen.add("a", spring) is None
+    assert seen.add("b", spring.replace("春", "秋"))[0] == "a"
+    assert seen.add("c", "请解释一下如何修理一台旧的收音机，需要哪些工具以及步骤") is None
+    assert distinct(["春天春天"], 2) == 0.6667
+
+
+@settings(deadline=None)
 @given(st.lists(st.text("ab ", max_size=12), max_size=30))
 def test_the_same_text_is_never_new_twice(texts):
     seen, names = Novelty(1.0), {}

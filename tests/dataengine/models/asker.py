@@ -18,7 +18,11 @@ async def main(url, ledger, questions, concurrency, timeout):
         model="tiny", base_url=url, max_concurrency=int(concurrency), timeout=float(timeout)
     )
     queries = (
-        Query(Ask(({"role": "user", "content": f"question {i}"},), Sampling(seed=i)), 0, i)
+        Query(
+            Ask(({"role": "user", "content": f"question {i}"},), Sampling(seed=i, temperature=0.7)),
+            0,
+            i,
+        )
         for i in range(int(questions))
     )
     ended = {}

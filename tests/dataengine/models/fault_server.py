@@ -16,13 +16,16 @@ from hashlib import blake2b
 FAULTS = (
     "rate_limited", "rate_limited_after", "server_error", "bad_gateway", "overloaded", "hang",
     "close", "close_mid_body", "malformed", "wrong_schema", "truncated", "empty",
+    "broken_off", "error_inside", "cut_by_another_name", "fields_refused",
 )  # fmt: skip
 
 
 class FaultServer:
     """The server's mind: what to do with each request. Shared by tests in this process."""
 
-    def __init__(self, faults=0.0, delay=0.0, seed=0, kinds=FAULTS, script=None, answer=None):
+    def __init__(self, faults=0.0, delay=0.0, seed=0, kinds=FAULTS, script=None, answer=None,
+                 decide=None, models=None):  # fmt: skip
+        self.decide, self.models = decide, models
         self.faults, self.delay, self.seed, self.kinds = faults, delay, seed, kinds
         self.script = list(script or [])
         self.answer = answer or (lambda body: "a fine answer")
@@ -45,6 +48,8 @@ class FaultServer:
         self._server.close()
 
     def draw(self, body):
+        if self.decide:
+            return self.decide(json.loads(body))
         if self.script:
             return self.script.pop(0)
         text = b"%d %d " % (self.seed, self.asked[body]) + body
@@ -92,6 +97,8 @@ class FaultServer:
                 "most_in_flight": self.most_in_flight,
             }
             self._write(writer, 200, counts)
+        elif path == "/v1/models" and self.models is not None:
+            self._write(writer, 200, {"data": self.models})
         else:
             self._write(writer, 404, {"error": {"message": "no such path"}})
         return True
@@ -117,6 +124,11 @@ class FaultServer:
         elif what in ("server_error", "bad_gateway", "overloaded"):
             status = {"server_error": 500, "bad_gateway": 502, "overloaded": 503}[what]
             self._write(writer, status, {"error": {"message": what}})
+        elif what == "error_inside":
+            self._write(writer, 200, {"error": {"message": "upstream died", "code": 502}})
+        elif what == "fields_refused" and "temperature" in json.loads(body):
+            message = "Unsupported parameter: 'temperature' is not supported with this model."
+            self._write(writer, 400, {"error": {"message": message, "param": "temperature"}})
         elif what == "malformed":
             self._write(writer, 200, b'{"choices": [{"mess')
         else:
@@ -129,11 +141,15 @@ class FaultServer:
             content = '{"unasked": true}'
         elif what == "truncated":
             content, finish = content[: len(content) // 2], "length"
+        elif what == "cut_by_another_name":
+            content, finish = content[: len(content) // 2], "max_tokens"
+        elif what == "broken_off":
+            content, finish = content[: len(content) // 2], "network_error"
         elif what == "empty":
             content = ""
         elif what == "filtered":
             finish = "content_filter"
-        if what != "empty":
+        if what not in ("empty", "broken_off"):
             self.answered[body] += 1
         message = content if isinstance(content, dict) else {"content": content}
         message = {"role": "assistant", **message}

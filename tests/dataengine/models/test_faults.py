@@ -19,13 +19,14 @@ class Fine(BaseModel):
 @pytest.mark.parametrize(
     "fault",
     ["rate_limited", "rate_limited_after", "server_error", "bad_gateway", "overloaded", "hang",
-     "close", "close_mid_body", "malformed", "empty"],
+     "close", "close_mid_body", "malformed", "empty", "broken_off", "error_inside"],
 )  # fmt: skip
 def test_passing_faults_are_retried(run, ask, fault):
     ran = run([ask()], script=[fault], timeout=1.0 if fault == "hang" else 20.0)
     assert ran.texts == {0: "a fine answer"}
     assert ran.server.asked.total() == 2
     kinds = {"rate_limited_after": "rate_limited", "bad_gateway": "server_error",
+             "broken_off": "provider_error", "error_inside": "server_error",
              "hang": "timeout", "close": "disconnected", "close_mid_body": "disconnected"}  # fmt: skip
     assert dict(ran.tally.retries) == {kinds.get(fault, fault): 1}
 
@@ -34,6 +35,7 @@ def test_passing_faults_are_retried(run, ask, fault):
     ("fault", "kind"),
     [
         ("truncated", "truncated"),
+        ("cut_by_another_name", "truncated"),
         ("filtered", "filtered"),
         ("refusal", "refused"),
         ((400, {"message": "too long"}, {}), "bad_request"),
@@ -131,7 +133,7 @@ def test_at_a_fifth_of_faults_no_row_is_lost_and_none_asked_after_success(run, a
     assert set(ran.replies) == set(range(1_000))
     assert set(ran.texts.values()) <= {
         "a fine answer", '{"unasked": true}', "truncated", "malformed", "empty",
-        "server_error", "disconnected", "overloaded", "rate_limited",
+        "server_error", "disconnected", "overloaded", "rate_limited", "provider_error",
     }  # fmt: skip
     assert max(ran.server.answered.values()) == 1
     assert ran.tally.answered == ran.server.answered.total()

@@ -83,6 +83,31 @@ def test_a_model_that_fails_costs_its_candidate_alone(server, minds, build, aske
     assert built.manifest["stages"][0]["rows_in"] == 12
 
 
+def test_what_failed_for_now_is_asked_again_and_nothing_else(
+    server, build, asked, prompts, monkeypatch
+):
+    monkeypatch.setattr("dataengine.models.failure.Overloaded.tries", 1)
+    monkeypatch.setattr("dataengine.models.lane.ALIKE_AT_FIRST", 10**6)
+    monkeypatch.setattr("dataengine.models.lane.DOWN_AFTER", 10**6)
+    well = []
+
+    def decide(body):
+        ill = body["model"] == "a" or (body["model"] == "judge" and len(str(body)) % 3 == 0)
+        return (503, {"message": "not now"}, {}) if ill and not well else "ok"
+
+    mind = server(decide=decide)
+    first = build(asked, mind.url, records=prompts)
+    assert any("failed for now (overloaded" in note for note in first.notes)
+    answered = set(mind.answered)
+    well.append(True)
+    second = build(asked, mind.url, records=prompts)
+    assert max(mind.answered.values()) == 1 and answered < set(mind.answered)
+    assert not any("failed for now" in note for note in second.notes)
+    third = build(asked, mind.url, records=prompts)
+    undisturbed = build(asked, server().url, out="undisturbed", records=prompts)
+    assert second.bytes == third.bytes == undisturbed.bytes
+
+
 def test_a_prompt_of_several_turns_is_asked_and_kept_as_it_is(server, build, asked):
     turns = [
         ("system", "Be brief."),

@@ -38,6 +38,16 @@ def test_a_score_beside_each_answer(build):
     assert built.audit["unpaired"] == {"tie": 1}
 
 
+def test_scores_written_as_text_count(build):
+    texts = [{**answer, "rating": str(answer["rating"])} for answer in ANSWERS[:3]]
+    built = build(table(), records={"answers.jsonl": texts})
+    (row,) = built.rows.to_dicts()
+    assert (row["chosen_model"], row["chosen_score"]) == ("c", 5.0)
+    texts[2]["rating"] = "5/5"  # no number: missing, never guessed
+    (row,) = build(table(), records={"answers.jsonl": texts}, out="words").rows.to_dicts()
+    assert (row["chosen_model"], row["rejected_model"]) == ("a", "b")
+
+
 def test_scores_in_a_table_of_their_own_join_by_prompt_and_model(build):
     scores = [
         {"prompt": " name a COLOUR.", "model": m, "aspect": aspect, "score": s}

@@ -16,7 +16,7 @@ PROMPT = [message("user", "Name a colour.")]
 
 
 def read(*answers, of=3):
-    scores = parse(json.dumps({"answers": list(answers)}), judge.Scores)
+    scores, _ = parse(json.dumps({"answers": list(answers)}), judge.Scores)
     return [(score, state) for score, state, _ in judge.read(scores, of)]
 
 
@@ -101,6 +101,7 @@ def test_the_schema_tells_a_strict_server_the_scale():
     schema = body["response_format"]["json_schema"]["schema"]
     score = schema["$defs"]["Score"]
     assert score["properties"]["score"]["enum"] == [1, 2, 3, 4, 5, "N/A"]
+    assert score["properties"]["score"]["type"] == ["integer", "string"]
     assert score["required"] == ["answer", "rationale", "score"]
 
 

@@ -38,6 +38,35 @@ def score(of, aspect, value):
     }
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("A b.\nC", "A b.\r\nC", True),
+        ("A  b.", " A b.\n", True),
+        ("A b", "A\u00a0b", True),
+        ("caf\u00e9", "cafe\u0301", True),
+        ("\ufeffA", "A", True),
+        ("A b", "Ab", False),
+        ("A.", "A", False),
+        ("a", "A", False),
+    ],
+)
+def test_answers_that_differ_in_blanks_alone_make_no_pair(one, other, same):
+    first, second = candidate("p", "a", one), candidate("p", "b", other)
+    table = judged([first, second], [score(first, "honesty", 5.0), score(second, "honesty", 1.0)])
+    pairs, left = pair(table, rules(), 0)
+    assert pairs.height == (0 if same else 1)
+    assert left["reason"].to_list() == (["equal answers"] if same else [])
+    compared = {"prompt_id": "p", "first": first["candidate_id"], "second": second["candidate_id"]}
+    judgements = dict.fromkeys(JUDGEMENTS) | compared | {"preference": 1.0, "orders": 1}
+    both = pl.DataFrame([first, second], schema=CANDIDATES)
+    pairs, left = pair_judgements(
+        pl.DataFrame([judgements], schema=JUDGEMENTS), both, rules(rule="pairwise")
+    )
+    assert pairs.height == (0 if same else 1)
+    assert left["reason"].to_list() == (["equal answers"] if same else [])
+
+
 def judged(candidates, scores):
     return means(pl.DataFrame(candidates, schema=CANDIDATES), pl.DataFrame(scores, schema=SCORES))
 

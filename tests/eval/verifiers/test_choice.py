@@ -28,6 +28,19 @@ TRUTH = json.dumps({"label": "B", "choices": ["red", "blue", "green", "All of th
         "\\boxed{blue}",
         "Not A, so I think it must be (B), surely",
         "First I took answer A, but the answer is B.",
+        "The answer is B because the pressure falls.",
+        "The answer is (B). Choice A: too short. Choice D: too long.",
+        "My answer: B. I rejected option A, option C and option D.",
+        "The answer is blue, since the sky is.",
+        "Oikea vastaus on B.",
+        "b. blue",
+        "B - blue",
+        "\\boxed{\\mathrm{B}}",
+        "\\boxed{\\text{B. blue}}",
+        "Option B is correct. Option A is too short.",
+        "I choose option B.",
+        "The correct option is B, since A is too small.",
+        "Among A, B and C, B is correct.",
     ],
 )
 def test_ways_to_say_b(answer: str) -> None:
@@ -47,6 +60,11 @@ def test_ways_to_say_b(answer: str) -> None:
         "\\boxed{A} although the answer is B",
         "B is for blue and A is for red",
         "ABBA",
+        "The answer is (C). Choice B: too short.",
+        "The answer is green, not blue.",
+        "The answer is not B.",
+        "A is correct, whatever B may say.",
+        "a. red",
     ],
 )
 def test_ways_not_to(answer: str) -> None:

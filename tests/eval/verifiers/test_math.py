@@ -29,6 +29,22 @@ EQUAL = [
     ("\\text{Navin}", "Navin"),
     ("90\\text{ square\nunits}", "90"),
     ("$8$, $4$", "4, 8"),
+    ("7/3", "2 1/3"),
+    ("3/2", "1½"),
+    ("12480", "12 480"),
+    ("12480", "12\\,480"),
+    ("2.4", "2,4"),
+    ("3 \\text{ million}", "3000000"),
+    ("2.5 \\text{ million dollars}", "2{,}500{,}000"),
+    ("21", "\\text{twenty-one}"),
+    ("x^2", "x²"),
+    ("x^{-1}", "x⁻¹"),
+    ("2\\sqrt{2}", "2√2"),
+    ("7:45 \\text{ p.m.}", "19:45"),
+    ("3:00", "3 \\text{ p.m.}"),
+    ("7:32", "7:32"),
+    ("19, 46, 82", "19, 46, \\text{ and } 82"),
+    ("x \\in [-2,7]", "-2 \\\\le x \\\\le 7"),
 ]
 DIFFERENT = [
     ("(1,2)", "(2,1)"),
@@ -46,6 +62,18 @@ DIFFERENT = [
     ("6:30", "6:31"),
     ("\\text{Navin}", "Bob"),
     ("45\\text{ m}^2", "45\\text{ m}^3"),
+    ("12480", "12, 480"),
+    ("7, 250", "7250"),
+    ("21/3", "2 1/3"),
+    ("11/2", "1 1/2"),
+    ("35", "3 5"),
+    ("2.4", "2, 4"),
+    ("12:00", "3:00"),
+    ("7:45 \\text{ a.m.}", "7:45 \\text{ p.m.}"),
+    ("7 \\text{ a.m.}", "7 \\text{ p.m.}"),
+    ("3", "3 \\text{ million}"),
+    ("4", "4 \\text{ dozen}"),
+    ("5", "1/0"),
     ("\\begin{pmatrix}1\\\\2\\end{pmatrix}", "\\begin{pmatrix}2\\\\1\\end{pmatrix}"),
 ]
 
@@ -73,10 +101,33 @@ def test_different_expressions(truth: str, given: str) -> None:
         ("0.5", "0.5"),
         ("so $x$ is $5$", "5"),
         ("The answer is $8$ and $4$.", "8 , 4"),
+        ("Final Answer: The final answer is 4.25. I hope it is correct.", "4.25"),
+        ("**Final Answer:** The answer is 8.", "8"),
+        ("Final Answer: The smallest $k$ is $19$.", "19"),
+        ("Final Answer: Jane started 3 hours ago.", "3"),
+        ("so \\boxed{255} and\nFinal Answer: The final answer is $10,455$.", "10,455"),
+        ("\\boxed{\\frac{1}{2}} The final answer is positive.", "\\frac{1}{2}"),
+        ("\\boxed{1} and \\boxed{-2}", "1, -2"),
+        ("\\(y_1 = \\boxed{2}\\) and \\(y_2 = \\boxed{3}\\)", "2, 3"),
+        ("\\boxed{1} papers and \\boxed{2} bins", "1, 2"),
+        ("\\boxed{5}, but then \\boxed{7}", "7"),
+        ("It is \\boxed{5}. We check it. So \\boxed{6}", "6"),
+        ("\\boxed{5}\n\nThe answer is \\boxed{5}", "5"),
+        ("With $d=90$ there are two. Therefore, there are 12 distinct ways.", "12"),
+        ("Die Antwort ist $\\frac12$.", "\\frac12"),
     ],
 )
 def test_where_the_answer_is(text: str, expression: str) -> None:
     assert extract(text) == expression
+
+
+def test_prose_that_announces_no_value_is_no_answer() -> None:
+    assert verify("math", "The value lies near 5, though I cannot tell.", "5").passed is False
+
+
+def test_what_cannot_be_worked_out_agrees_with_nothing() -> None:
+    assert verifier("math").agree("\\boxed{12:00}", "\\boxed{1:00}") is False
+    assert verifier("math").agreement("\\boxed{0:0}", "\\boxed{0/0}").passed is not True
 
 
 def test_only_the_answer_counts_not_any_number_on_the_way() -> None:
