@@ -12,7 +12,8 @@ A text becomes a sequence of tokens, each a 64-bit hash whose low two bits are i
 
 Everything else separates. Before that, Unicode is folded: NFKC and case, accents off, zero-width,
 bidi and soft-hyphen characters out, typographic quotes and dashes to ASCII, and the Cyrillic and
-Greek letters that look exactly Latin to Latin.
+Greek letters that look exactly Latin to Latin. `2³` is read as `2^3`, `3½` as `3 1/2`: no number
+takes a raised, lowered or broken one for its own digits.
 
 `tokenise(data, offsets) -> (hashes, token_offsets)` is the stable entry for other packages: a batch
 of texts as Arrow holds them (UTF-8 bytes and n + 1 offsets; `arrow_texts` gives these from a
@@ -45,6 +46,7 @@ OPERATORS = "+-*/=<>^%&|~"
 LOOK_ALIKE = str.maketrans("аеорсхуіјѕοвкмнт", "aeopcxyijsobkmht")
 CAPITALS = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX")
 SYMBOLS = {"×": "*", "÷": "/", "−": "-", "≤": "<", "≥": ">", "⋅": "*", "·": "*", "∗": "*", "⁄": "/"}
+NEGATION = "\u0338"  # a stroke through a symbol
 APOSTROPHES = "'’‘ʼ`"
 # Scripts written without spaces between words.
 UNSPACED = (
@@ -58,6 +60,9 @@ UNSPACED = (
     (0x20000, 0x2FFFF),
 )
 TABLE_SIZE = 0x30000
+# What stands apart from the digits before and after it; of the first kind, with a `^` before it.
+RAISED, APART = 1, 2
+KIND = 4  # a folded character's length is in the lower bits, its kind above
 
 # Classes of ASCII bytes in folded text; a byte of 128 and more is always part of a letter.
 SEPARATOR_BYTE, LETTER_BYTE, DIGIT_BYTE, OPERATOR_BYTE, APOSTROPHE_BYTE, POINT_BYTE = range(6)
@@ -78,7 +83,7 @@ def fold_character(character: str) -> str:
     plain = unicodedata.normalize("NFKD", plain.translate(CAPITALS).casefold()).translate(
         LOOK_ALIKE
     )
-    return "".join(map(_fold_plain, plain))
+    return "".join(_fold_plain(SYMBOLS.get(piece, piece)) for piece in plain)
 
 
 def _fold_plain(character: str) -> str:
@@ -93,12 +98,23 @@ def _fold_plain(character: str) -> str:
         # An operator of its own for each symbol would need a wider alphabet; the code's residue
         # tells most of them apart.
         return OPERATORS[ord(character) % len(OPERATORS)]
+    if character == NEGATION:  # `≠` is no `=`
+        return "/"
     return "" if unicodedata.combining(character) else " "
 
 
+def fold_kind(character: str) -> int:
+    """RAISED for a power's digits, APART for an index's, a fraction, a ringed number; else 0."""
+    form, category = unicodedata.decomposition(character), unicodedata.category(character)
+    if form.startswith("<super>") and (category in ("No", "Sm") or character in "ⁿⁱ"):
+        return RAISED
+    return APART if category == "No" or (form.startswith("<sub>") and category == "Sm") else 0
+
+
 def _fold_table() -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
-    """For each code point, its folded UTF-8 bytes (at most eight, packed), and how many."""
-    path = cache_folder() / f"fold-{unicodedata.unidata_version}-2.npz"
+    """For each code point, its folded UTF-8 bytes (at most eight, packed), and how many, with its
+    `fold_kind` in the bits from KIND on."""
+    path = cache_folder() / f"fold-{unicodedata.unidata_version}-3.npz"
     if path.exists():
         stored = np.load(path)
         return stored["packed"], stored["length"]
@@ -108,7 +124,7 @@ def _fold_table() -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
         folded = " " if 0xD800 <= code < 0xE000 else fold_character(chr(code))
         encoded = folded.encode()[:8].decode(errors="ignore").encode()
         packed[code] = int.from_bytes(encoded, "little")
-        length[code] = len(encoded)
+        length[code] = len(encoded) | fold_kind(chr(code)) << KIND
     partial = path.with_suffix(f".{id(packed)}.npz")
     np.savez_compressed(partial, packed=packed, length=length)
     partial.replace(path)
@@ -134,7 +150,8 @@ FOLDING = (FOLDED, FOLDED_LENGTH, BYTE_CLASS, LOWER)
 SEED = np.uint64(0x243F6A8885A308D3)
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
 FINISH = np.uint64(0xD6E8FEB86659FD93)
-HYPHEN, POINT, NINE = ord("-"), ord("."), ord("9")
+HYPHEN, POINT, ZERO, NINE = ord("-"), ord("."), ord("0"), ord("9")
+SPACE, CARET, LENGTH = ord(" "), ord("^"), (1 << KIND) - 1
 ONE, ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
 EVERY_HIGH = np.uint64(0x8080808080808080)
 # Whether a comma belongs to a number takes four more bytes to tell: a word or number that ends
@@ -152,17 +169,31 @@ def is_ascii(data, start, end):
     return bits < 128
 
 
+@inlined
+def is_digit(byte):
+    return ZERO <= byte <= NINE
+
+
 @part
 def fold(data, start, end, packed, lengths, out, origin):
     """Fold UTF-8 `data[start:end]` into `out`; returns the bytes written.
 
-    `out` needs three bytes for each byte of the text, and WIDTH more. `origin`, when not empty,
+    `out` needs three bytes for each byte of the text, and WIDTH more: `½` has two, and is `1/2`
+    between spaces. `origin`, when not empty,
     receives for each byte written the index of the character (not byte) that it came from.
     """
     written = 0
     character = 0
+    kind = 0
     i = start
     while i < end:
+        if kind and data[i] < 128:
+            if is_digit(data[i]):
+                out[written] = SPACE
+                if len(origin):
+                    origin[written] = character
+                written += 1
+            kind = 0
         if len(origin) == 0 and i + WIDTH <= end:
             copy64(data, i, out, written)
             plain = trailing_zeros(beyond_ascii64(data, i))
@@ -194,7 +225,16 @@ def fold(data, start, end, packed, lengths, out, origin):
             break
         if code < len(packed):
             rest = packed[code]
-            for _ in range(lengths[code]):
+            before, kind = kind, np.int64(lengths[code]) >> KIND
+            if kind and (kind == APART or before != RAISED):
+                # A raised number is one number; beside a digit, a broken one is another.
+                digit = written > 0 and is_digit(out[written - 1])
+                if kind == RAISED or (digit and before == 0):
+                    out[written] = CARET if kind == RAISED else SPACE
+                    if len(origin):
+                        origin[written] = character
+                    written += 1
+            for _ in range(np.int64(lengths[code]) & LENGTH):
                 out[written] = rest & np.uint64(255)
                 if len(origin):
                     origin[written] = character

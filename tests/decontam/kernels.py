@@ -5,6 +5,8 @@ from typing import Any
 
 import numba
 
+from decontam import tokens
+
 
 def from_python(part: Callable) -> Callable:
     """`part` behind an entry of its own; signed integers become what other kernels pass."""
@@ -14,3 +16,26 @@ def from_python(part: Callable) -> Callable:
         return part(*arguments)
 
     return entry
+
+
+def plain_fold(text: str) -> str:
+    """What `tokens.fold` makes of a text, in Python that is plain rather than fast."""
+    out, before = "", 0
+    for character in text:
+        code = ord(character)
+        if code >= tokens.TABLE_SIZE:
+            continue
+        if code < 128:
+            out += " " * (before > 0 and character.isdigit()) + character
+            before = 0
+            continue
+        surrogate = 0xD800 <= code < 0xE000
+        kind = 0 if surrogate else tokens.fold_kind(character)
+        if kind == tokens.RAISED and before != tokens.RAISED:
+            out += "^"
+        elif kind == tokens.APART and before == 0 and out[-1:].isascii() and out[-1:].isdigit():
+            out += " "
+        before = kind
+        folded = " " if surrogate else tokens.fold_character(character)
+        out += folded.encode()[:8].decode(errors="ignore")
+    return out

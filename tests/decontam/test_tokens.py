@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decontam import tokens
 from decontam.tokens import CHARACTER, NUMBER, OPERATOR, WORD, arrow_texts, pack, tokenise
 from decontam.words import NUMERALS, word_spans, words_of
+from tests.decontam.kernels import plain_fold
 
 LETTER = r"(?:[a-z]|[^\x00-\x7f])"
 PLAIN = re.compile(
@@ -24,9 +24,7 @@ PLAIN = re.compile(
 
 
 def plain_tokens(text: str) -> list[tuple[str, int]]:
-    folded = "".join(map(folded_character, text)).translate(
-        {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
-    )
+    folded = plain_fold(text).translate({code: code + 32 for code in range(ord("A"), ord("Z") + 1)})
     result = []
     for match in PLAIN.finditer(folded):
         found = match.group()
@@ -38,16 +36,6 @@ def plain_tokens(text: str) -> list[tuple[str, int]]:
         elif found != "-" or not joins_words(folded, match.start()):
             result.append((found, OPERATOR))
     return result
-
-
-def folded_character(character: str) -> str:
-    if ord(character) >= tokens.TABLE_SIZE:
-        return ""
-    if 0xD800 <= ord(character) < 0xE000:
-        return " "
-    if ord(character) < 128:
-        return character
-    return tokens.fold_character(character).encode()[:8].decode(errors="ignore")
 
 
 def joins_words(text: str, i: int) -> bool:
@@ -69,7 +57,8 @@ def kernel_tokens(texts: list[str]) -> list[list[int]]:
 
 
 TEXT = st.text(
-    st.sampled_from("abZ09 .,-'+=^\n中文かé’–²½٣\u200bﬁЖаｗ𝐱\ud800") | st.characters(), max_size=40
+    st.sampled_from("abZ09 .,-'+=^\n中文かé’–²³⁻₁½①٣\u200bﬁЖаｗ𝐱\ud800") | st.characters(),
+    max_size=40,
 )
 
 
@@ -158,7 +147,13 @@ def test_a_text_is_hashed_whole_only_where_its_ends_may_be_known() -> None:
         ("well-known", "well known"),
         ("𝐱 − 𝟏", "x - 1"),
         ("16-yard", "16yard"),
-        ("x²", "x2"),
+        ("x²", "x^2"),
+        ("2³", "2^3"),
+        ("10⁻¹² m", "10^-12 m"),
+        ("2³5", "2^3 5"),
+        ("3½", "3 1/2"),
+        ("log₁₀5", "log 10 5"),
+        ("x₁₂", "x 12"),
         ("сор", "cop"),
         ("ТНЕ ВМКХ", "the bmkx"),
         ("Тест", "тест"),
@@ -204,6 +199,15 @@ def test_tens_and_ones_are_one_number_and_one_span(text: str) -> None:
 )
 def test_numbers_of_two_words_are_one(said: str, written: str) -> None:
     assert words_of([said]).words.tolist() == words_of([written]).words.tolist()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("2³", "23"), ("3½", "31/2"), ("log₂3", "log23"), ("a ≠ b", "a = b"), ("a ∉ b", "a ∈ b")],
+)
+def test_what_is_raised_lowered_or_struck_is_another(first: str, second: str) -> None:
+    one, other = kernel_tokens([first, second])
+    assert one != other
 
 
 def test_an_operator_tells_two_polynomials_apart() -> None:
