@@ -46,7 +46,7 @@ def compiling_ahead() -> Iterator[None]:
 def empty_index() -> Index:
     """An index of the right types in which nothing is found."""
     arrays: dict[str, Any] = {
-        field.name: np.zeros((2, 4) if field.name == "item_parts" else 2, _type_of(field.type))
+        field.name: np.zeros((2, 5) if field.name == "item_parts" else 2, _type_of(field.type))
         for field in fields(Index)
         if field.name not in NAMES
     }

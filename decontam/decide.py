@@ -58,6 +58,7 @@ BY_WORD = 0.9
 NEAR = 0.06
 
 DROPPED = (
+    "verbatim",
     "question",
     "copy",
     "beginning",
@@ -81,7 +82,8 @@ def decide(matches: pl.DataFrame) -> pl.DataFrame:
     # As arrays: a hundred expressions cost a data frame ten times what they do on so few lines.
     lines = Lines(**{column.name: column.to_numpy() for column in matches})
     lines.evidence = lines.share * lines.nats
-    lines.wording = (2 * lines.aligned / (lines.span + lines.length)).astype(np.float32)
+    both = np.maximum(lines.span + lines.length, 1)
+    lines.wording = np.where(lines.verbatim, 1, 2 * lines.aligned / both).astype(np.float32)
     lines.score = np.clip((lines.share + lines.wording) / 2, 0, 1)
     lines.needed = np.interp(lines.evidence, EVIDENCE, NEEDED).astype(np.float32)
     names, conditions = zip(*rules(lines), strict=True)
@@ -165,6 +167,7 @@ def rules(lines: Lines) -> list[tuple[str, Each]]:
     choices = (lines.part == CHOICES) & enough & own
     asked = question & (found | beside_passage)
     return [
+        ("verbatim", lines.verbatim),
         ("numbers changed", asked & (numbers | (beside_passage & passage_changed))),
         ("operators changed", asked & operators),
         ("question and passage", question & beside_passage),

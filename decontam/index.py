@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from decontam import background
 from decontam.jit import cache_folder, inlined, kernel
 from decontam.tokens import pack, tokenise
+from decontam.verbatim import Groups, groups_of, is_long
 from decontam.words import (
     START,
     THIRD,
@@ -40,9 +41,10 @@ from decontam.words import (
     word_spans,
 )
 
-VERSION = 16
-QUESTION, PASSAGE, CHOICES, ANSWER = range(4)
-PARTS = ("question", "passage", "choices", "answer")
+VERSION = 17
+QUESTION, PASSAGE, CHOICES, ANSWER, DRAWN = range(5)
+# A question with its drawing, where it has one, is only looked for word by word.
+PARTS = ("question", "passage", "choices", "answer", "question")
 # How many items of a suite make a wording the suite's rather than an item's.
 SHARED = 5
 # A window must hold this share of a reference's seeds, by weight, for so many nats; linear in
@@ -65,6 +67,7 @@ LONGEST_STEM = 8
 COUNTERS = 1 << 24
 END_BITS = 1 << 21
 WHOLE = 0xFFFFFF  # the position of the posting that stands for the whole text
+VERBATIM = 0xFFFFFE  # and of one that leads to a group of `verbatim`
 REFERENCE, VALUE = 0xFFFFFF, 48  # a posting's middle bits, and where its weight begins
 NAT = 1 / 16  # the unit of stored weights
 
@@ -119,6 +122,11 @@ class Index:
     filter: NDArray[np.uint64]
     # a bit for each `tokens.squash_ends` of a text that is looked for as a whole
     ends: NDArray[np.uint64]
+    # long questions by their words; see `verbatim.Groups`; `wordless` have fewer than three
+    copy_anchor: NDArray[np.int32]
+    copy_bounds: NDArray[np.int64]
+    copy_members: NDArray[np.int32]
+    wordless: NDArray[np.int32]
     # the references' texts, for evidence only: on disk, and read where something matched
     text_bytes: NDArray[np.uint8]
     text_offsets: NDArray[np.int64]
@@ -177,7 +185,7 @@ def build(suites: list[Suite]) -> Index:
     """Index the items of `suites`. Raises `SuiteProblem` for one that protects nothing."""
     texts: dict[tuple[int, str], int] = {}
     group: list[int] = []
-    item_parts: list[tuple[int, int, int, int]] = []
+    item_parts: list[tuple[int, ...]] = []
     item_suite: list[int] = []
     item_ids: list[str] = []
     named: list[dict[str, Any]] = []
@@ -186,7 +194,7 @@ def build(suites: list[Suite]) -> Index:
         before = len(item_ids)
         seen: set[str] = set()
         for item in suite.items():
-            parts = [-1, -1, -1, -1]
+            parts = [-1] * len(PARTS)
             for part, text in enumerate(part_texts(item)):
                 if text.strip():
                     known = texts.setdefault((part, text), len(texts))
@@ -195,7 +203,7 @@ def build(suites: list[Suite]) -> Index:
                     parts[part] = known
             if parts[QUESTION] < 0:
                 raise SuiteProblem(f"suite {suite.name}: item {item.get('id')!r} has no prompt")
-            item_parts.append((parts[0], parts[1], parts[2], parts[3]))
+            item_parts.append(tuple(parts))
             item_suite.append(number)
             if (item_id := str(item["id"])) in seen:
                 raise SuiteProblem(f"suite {suite.name}: the id {item_id!r} is used twice")
@@ -229,7 +237,8 @@ def build(suites: list[Suite]) -> Index:
     asked = np.flatnonzero((part_of == QUESTION) & (np.diff(offsets) > 0))
     keys = np.concatenate([squashed[asked], keys])
     askers = np.concatenate([asked, askers])
-    seeds = choose_seeds(words, weights, offsets, part_of, parts_of, keys, askers)
+    copies, wordless = long_questions(texts, words, offsets, parts_of)
+    seeds = choose_seeds(words, weights, offsets, part_of, parts_of, keys, askers, copies)
     return Index(
         words=words.astype(np.uint32),
         glue=read.glue,
@@ -238,6 +247,10 @@ def build(suites: list[Suite]) -> Index:
         totals=sums(stored * np.float32(NAT), offsets),
         operators=read.operators,
         ends=ends,
+        copy_anchor=copies.anchor.astype(np.int32),
+        copy_bounds=copies.bounds,
+        copy_members=copies.members.astype(np.int32),
+        wordless=wordless,
         part=part_of,
         item_parts=parts_of,
         item_suite=np.array(item_suite, np.int16),
@@ -269,18 +282,38 @@ def called_names(text: str) -> list[int]:
     ]
 
 
-def part_texts(item: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """An item's question, passage, choices and answer as texts; '' where it has none.
+def part_texts(item: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+    """An item's parts as texts; '' where it has none.
 
     A multiple-choice item's answer is one of its choices, so it is no part of its own. The source
-    of a drawing says little about the question beside it and is left out.
+    of a drawing says little about the question beside it and is left out of it.
     """
     choices = item.get("choices") or []
     answer = "" if choices else str(item.get("answer") or "")
     joined = "\n".join(map(str, choices))
     prompt = str(item.get("prompt") or "")
     question = DRAWING.sub(" ", prompt)
-    return question if question.strip() else prompt, str(item.get("passage") or ""), joined, answer
+    question = question if question.strip() else prompt
+    drawn = prompt if question != prompt else ""
+    return question, str(item.get("passage") or ""), joined, answer, drawn
+
+
+def long_questions(
+    texts: Iterable[tuple[int, str]],
+    words: NDArray[np.uint64],
+    offsets: NDArray[np.int64],
+    item_parts: NDArray[np.int32],
+) -> tuple[Groups, NDArray[np.int32]]:
+    """The long questions without a passage by their words, and those that have hardly any."""
+    alone = item_parts[item_parts[:, PASSAGE] < 0]
+    asked = np.where(alone[:, DRAWN] >= 0, alone[:, DRAWN], alone[:, QUESTION])
+    said, lengths = [text for _, text in texts], np.diff(offsets)
+    long = [r for r in np.unique(asked).tolist() if is_long(said[r], int(lengths[r]))]
+    chosen = np.array(long, np.int64)
+    worded = lengths[chosen] >= 3
+    hashes = whole_hashes(words, offsets, np.empty(len(lengths), np.uint64))
+    copies = groups_of(words, offsets, hashes, chosen[worded])
+    return copies, chosen[~worded].astype(np.int32)
 
 
 def sums(weights: NDArray[np.float32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -409,7 +442,7 @@ def shared_questions(
     """Which references are questions that items with different answers or passages ask."""
     hashes = whole_hashes(words, offsets, np.empty(len(part), np.uint64))
     asked: dict[int, set[tuple[int, str]]] = {}
-    for (question, passage, _, _), answer in zip(item_parts.tolist(), answers, strict=True):
+    for (question, passage, *_), answer in zip(item_parts.tolist(), answers, strict=True):
         known = asked.setdefault(int(hashes[question]), set())
         if len(known) < 2:
             known.add((passage, answer.strip().casefold()))
@@ -484,10 +517,12 @@ def choose_seeds(
     item_parts: NDArray[np.int32],
     wholes: NDArray[np.uint64],
     asked: NDArray[np.int64],
+    copies: Groups,
 ) -> dict[str, NDArray[Any]]:
     """The trigrams that lead to each reference, spread over it, as a hash table with a filter.
 
-    In the same table, `wholes`: the squash of each text that is a question, `asked`, as a whole.
+    In the same table, `wholes`: the squash of each text that is a question, `asked`, as a whole; and
+    the anchors of `copies`.
     """
     lengths = np.diff(offsets)
     leading = (part == QUESTION) | (part == PASSAGE)
@@ -507,12 +542,14 @@ def choose_seeds(
     totals = np.zeros(len(lengths), np.float32)
     pick_seeds(offsets, values, held, chosen, totals)
     picked = np.flatnonzero(chosen)
-    keys = np.concatenate([grams[picked], wholes])
-    place = np.concatenate([picked - offsets[holder[picked]], np.full(len(asked), WHOLE)])
-    value = np.concatenate([np.floor(values[picked] / NAT), np.zeros(len(asked))]).astype(np.int64)
-    postings = (
-        value << VALUE | np.concatenate([holder[picked].astype(np.int64), asked]) << 24 | place
-    )
+    groups = np.arange(len(copies.keys))
+    keys = np.concatenate([grams[picked], wholes, copies.keys])
+    places = picked - offsets[holder[picked]], np.full_like(asked, WHOLE)
+    place = np.concatenate([*places, np.full_like(groups, VERBATIM)])
+    value = np.zeros(len(keys), np.int64)
+    value[: len(picked)] = np.floor(values[picked] / NAT)
+    leads_to = np.concatenate([holder[picked].astype(np.int64), asked, groups])
+    postings = value << VALUE | leads_to << 24 | place
     return {
         "seeds_needed": (np.interp(nats, NATS, SEED_SHARE) * totals / NAT).astype(np.float32),
         **hash_table(keys, postings),

@@ -8,12 +8,14 @@ A text becomes a sequence of tokens, each a 64-bit hash whose low two bits are i
   (the price: `3.5` and `35` are one token). Digits and letters never share a token.
 * `CHARACTER`: one character of a script written without spaces (Chinese, Japanese, Korean, Thai).
 * `OPERATOR`: one of `+ - * / = < > ^ % & | ~` or a mathematical symbol, so that `z^4+z^2` is not
-  `z^4-z^2`. A hyphen between words is none. What only reads words drops these: `h & 3 == OPERATOR`.
+  `z^4-z^2`. A hyphen between words is none, nor is a mark that lays out a line: `> `, `- `, `* `,
+  `>>> `, `// ` at its beginning. What only reads words drops these: `h & 3 == OPERATOR`.
 
 Everything else separates. Before that, Unicode is folded: NFKC and case, accents off, zero-width,
 bidi and soft-hyphen characters out, typographic quotes and dashes to ASCII, and the Cyrillic and
 Greek letters that look exactly Latin to Latin. `2³` is read as `2^3`, `3½` as `3 1/2`: no number
-takes a raised, lowered or broken one for its own digits.
+takes a raised, lowered or broken one for its own digits. Traditional Chinese is read as simplified,
+and what JSON escapes (`\\u4e0b`, `\\n`) as what it stands for.
 
 `tokenise(data, offsets) -> (hashes, token_offsets)` is the stable entry for other packages: a batch
 of texts as Arrow holds them (UTF-8 bytes and n + 1 offsets; `arrow_texts` gives these from a
@@ -21,8 +23,10 @@ pyarrow or polars string column without copying). It releases the GIL. `decontam
 files, JSONL and Parquet, as such batches.
 """
 
+import json
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +35,15 @@ from numpy.typing import NDArray
 
 from decontam.jit import cache_folder, inlined, kernel, part
 from decontam.room import Room
-from decontam.simd import WIDTH, beyond_ascii64, classes64, copy64, load8, trailing_zeros
+from decontam.simd import (
+    WIDTH,
+    among64,
+    beyond_ascii64,
+    classes64,
+    copy64,
+    load8,
+    trailing_zeros,
+)
 
 Bytes = NDArray[np.uint8]
 Offsets = NDArray[np.int64]
@@ -59,6 +71,8 @@ UNSPACED = (
     (0xF900, 0xFAFF),
     (0x20000, 0x2FFFF),
 )
+_CHINESE = json.loads(Path(__file__).with_name("simplified.json").read_text(encoding="utf-8"))
+SIMPLIFIED = str.maketrans(_CHINESE["traditional"], _CHINESE["simplified"])
 TABLE_SIZE = 0x30000
 # What stands apart from the digits before and after it; of the first kind, with a `^` before it.
 RAISED, APART = 1, 2
@@ -78,7 +92,7 @@ def fold_character(character: str) -> str:
     if category == "Cf" or unicodedata.combining(character) or 0xFE00 <= code <= 0xFE0F:
         return ""
     if any(low <= code <= high for low, high in UNSPACED) and category[0] in "LNM":
-        return f" {unicodedata.normalize('NFKC', character)} "
+        return f" {unicodedata.normalize('NFKC', character).translate(SIMPLIFIED)} "
     plain = unicodedata.normalize("NFKD", SYMBOLS.get(character, character))
     plain = unicodedata.normalize("NFKD", plain.translate(CAPITALS).casefold()).translate(
         LOOK_ALIKE
@@ -114,7 +128,7 @@ def fold_kind(character: str) -> int:
 def _fold_table() -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
     """For each code point, its folded UTF-8 bytes (at most eight, packed), and how many, with its
     `fold_kind` in the bits from KIND on."""
-    path = cache_folder() / f"fold-{unicodedata.unidata_version}-3.npz"
+    path = cache_folder() / f"fold-{unicodedata.unidata_version}-4.npz"
     if path.exists():
         stored = np.load(path)
         return stored["packed"], stored["length"]
@@ -161,12 +175,71 @@ DECIDED = WIDTH - 5
 ENDS = 8
 
 
+HEX = np.full(256, -1, np.int64)
+for _digit in "0123456789abcdefABCDEF":
+    HEX[ord(_digit)] = int(_digit, 16)
+BACKSLASH, LETTER_U, LETTER_N, LETTER_A, LETTER_Z = map(ord, "\\unaz")
+NEWLINE, TABULATOR, RETURN, GREATER, EQUALS = map(ord, "\n\t\r>=")
+# Operators that may be marks of layout at the beginning of a line.
+MARK = np.zeros(256, np.bool_)
+MARK[list(b"+-*/>%|~")] = True
+LONGEST_EQUALS = 3  # more equal signs are a line drawn, not an operator
+
+
 @part
-def is_ascii(data, start, end):
-    bits = np.uint8(0)
-    for i in range(np.uint64(start), np.uint64(end)):
+def is_plain(data, start, end):
+    """Whether a text is ASCII without what JSON escapes: it folds to itself."""
+    bits = escapes = np.uint8(0)
+    start, end = np.uint64(start), np.uint64(end)
+    for i in range(start, end):
         bits |= data[i]
-    return bits < 128
+    if bits >= 128:
+        return False
+    for i in range(start + ONE, end):
+        letter = (data[i] == LETTER_U) | (data[i] == LETTER_N)
+        escapes |= np.uint8((data[i - ONE] == BACKSLASH) & letter)
+    if not escapes:
+        return True
+    for i in range(start, end):
+        if data[i] == BACKSLASH and escaped(data, i, end)[1]:
+            return False
+    return True
+
+
+@part
+def escaped(data, i, end):
+    """What the JSON escape at `i` stands for, and how many bytes it has; 0 where there is none.
+
+    `\\n` is one where no small letter follows: LaTeX has `\\nabla`.
+    """
+    i, end = np.int64(i), np.int64(end)
+    if i + 1 >= end:
+        return 0, 0
+    if data[i + 1] == LETTER_N:
+        small = i + 2 < end and LETTER_A <= data[i + 2] <= LETTER_Z
+        return (0, 0) if small else (NEWLINE, 2)
+    code = hex_at(data, i, end)
+    if code < 0:
+        return 0, 0
+    if 0xD800 <= code < 0xDC00:
+        low = hex_at(data, i + 6, end)
+        if 0xDC00 <= low < 0xE000:
+            return 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00), 12
+    return code, 6
+
+
+@part
+def hex_at(data, i, end):
+    """The number that `\\uXXXX` at `i` gives, or -1."""
+    if i + 6 > end or data[i] != BACKSLASH or data[i + 1] != LETTER_U:
+        return -1
+    code = 0
+    for k in range(i + 2, i + 6):
+        digit = HEX[data[k]]
+        if digit < 0:
+            return -1
+        code = code << 4 | digit
+    return code
 
 
 @inlined
@@ -196,13 +269,22 @@ def fold(data, start, end, packed, lengths, out, origin):
             kind = 0
         if len(origin) == 0 and i + WIDTH <= end:
             copy64(data, i, out, written)
-            plain = trailing_zeros(beyond_ascii64(data, i))
+            plain = trailing_zeros(beyond_ascii64(data, i) | among64(data, i, "\\"))
             i += plain
             written += plain
             if plain == WIDTH:
                 continue
         first = np.int64(data[i])
-        if first < 128:
+        code, size = escaped(data, i, end) if first == BACKSLASH else (0, 0)
+        if size and code < 128:
+            out[written] = code
+            if len(origin):
+                origin[written] = character
+            written += 1
+            character += size
+            i += size
+            continue
+        if first < 128 and not size:
             out[written] = data[i]
             if len(origin):
                 origin[written] = character
@@ -210,7 +292,10 @@ def fold(data, start, end, packed, lengths, out, origin):
             character += 1
             i += 1
             continue
-        if first < 0xE0 and i + 1 < end:
+        if size:
+            i += size
+            character += size - 1
+        elif first < 0xE0 and i + 1 < end:
             code = (first & 31) << 6 | np.int64(data[i + 1]) & 63
             i += 2
         elif first < 0xF0 and i + 2 < end:
@@ -255,6 +340,42 @@ def is_operator_hyphen(data, i, start, end, classes):
     word_before = before == LETTER_BYTE and i - 2 >= start and classes[data[i - 2]] == LETTER_BYTE
     word_after = after == LETTER_BYTE and i + 2 < end and classes[data[i + 2]] == LETTER_BYTE
     return not (word_before or word_after)
+
+
+@part
+def is_line_mark(data, i, start, end):
+    """Whether the operator at `i` only lays out its line: a mark of a quotation, a list, a comment or
+    a table at its beginning, or a line drawn."""
+    mark = data[i]
+    if not MARK[mark] and mark != EQUALS:
+        return False
+    after = i + 1
+    while after < end and data[after] == mark:
+        after += 1
+    before = i - 1
+    while before >= start and data[before] == mark:
+        before -= 1
+    blank = after == end or is_blank(data[after]) or data[after] == NEWLINE
+    if mark == EQUALS:
+        joined = before >= start and data[before] == GREATER
+        if joined or not blank or after - before - 1 <= LONGEST_EQUALS:
+            return False
+    if not blank and (mark != GREATER or data[after] == EQUALS):
+        return False
+    while before >= start:
+        other, follows = data[before], data[before + 1]
+        if is_blank(other) or other == GREATER:
+            before -= 1
+        elif MARK[other] and (follows == other or is_blank(follows)):
+            before -= 1
+        else:
+            break
+    return before < start or data[before] == NEWLINE
+
+
+@inlined
+def is_blank(byte):
+    return byte == SPACE or byte == TABULATOR or byte == RETURN
 
 
 @part
@@ -407,6 +528,8 @@ def tokens_of_window(data, i, start, end, classes, lower, out, at, spans, base):
             hyphen = data[first] == HYPHEN
             if hyphen and not is_operator_hyphen(data, first, start, end, classes):
                 continue
+            if is_line_mark(data, first, start, end):
+                continue
             token = hash_operator(data[first])
         elif between >> np.uint64(place) << np.uint64(WIDTH - length):
             kind = run_class(data[first], length)
@@ -427,8 +550,10 @@ def token_at(data, i, start, end, classes, lower, out, at, spans, base):
         stop = run_end(data, i, end, classes)
         kind = run_class(data[i], stop - i)
         token = hash_bytes(data, i, stop, classes, lower, kind)
-    elif of == OPERATOR_BYTE and (
-        data[i] != HYPHEN or is_operator_hyphen(data, i, start, end, classes)
+    elif (
+        of == OPERATOR_BYTE
+        and (data[i] != HYPHEN or is_operator_hyphen(data, i, start, end, classes))
+        and not is_line_mark(data, i, start, end)
     ):
         token = hash_operator(data[i])
     else:
@@ -492,7 +617,7 @@ def tokenise_batch(
     for text in range(len(offsets) - 1):
         start, end = offsets[text], offsets[text + 1]
         folded = data
-        if not is_ascii(data, start, end):
+        if not is_plain(data, start, end):
             end = fold(data, start, end, packed, lengths, scratch, none)
             start = 0
             folded = scratch

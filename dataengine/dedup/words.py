@@ -15,7 +15,7 @@ import numpy as np
 
 from decontam.jit import inlined, part
 from decontam.simd import WIDTH, among64, classes64, load8, trailing_zeros
-from decontam.tokens import ALL, FOLDED, FOLDED_LENGTH, ONE, absorb, fold, is_ascii, lower8
+from decontam.tokens import ALL, FOLDED, FOLDED_LENGTH, ONE, absorb, fold, is_plain, lower8
 
 PAD = 2 * WIDTH
 """Bytes to be had beyond a text: kernels read whole blocks, and `fold` writes them."""
@@ -177,7 +177,7 @@ def tokens_of(texts, row, by_character, tables, scratch):
     at = 0
     for piece in range(texts.rows[row], texts.rows[row + 1]):
         text, start, end = texts.data, texts.starts[piece], texts.ends[piece]
-        if end + WIDTH > len(text) or not is_ascii(text, start, end):
+        if end + WIDTH > len(text) or not is_plain(text, start, end):
             end = fold(text, start, end, tables[0], tables[1], folded, nowhere)
             text, start = folded, 0
         text = text[start:]

@@ -33,9 +33,22 @@ def plain_tokens(text: str) -> list[tuple[str, int]]:
             result.append((re.sub("['`]", "", found), CHARACTER if alone else WORD))
         elif match.lastgroup == "number":
             result.append((re.sub("[.,]", "", found), NUMBER))
-        elif found != "-" or not joins_words(folded, match.start()):
+        elif (found != "-" or not joins_words(folded, match.start())) and not (
+            lays_out(folded, match.start())
+        ):
             result.append((found, OPERATOR))
     return result
+
+
+def lays_out(text: str, i: int) -> bool:
+    """A mark at the beginning of a line, or a line drawn."""
+    start = text.rfind("\n", 0, i) + 1
+    line, at = text[start:].split("\n")[0], i - start
+    blank = r"(?=[ \t\r]|$)"
+    marks = re.match(
+        rf"(?:>+(?![>=])|[ \t\r]|([-+*/%|~])\1*{blank})*(?:={{4,}}{blank})?", line
+    )
+    return marks is not None and at < marks.end()
 
 
 def joins_words(text: str, i: int) -> bool:
@@ -74,6 +87,20 @@ def test_kernels_agree_with_the_plain_twin(texts: list[str]) -> None:
         for h, name in zip(hashes, named, strict=True):
             assert names.setdefault(h, name) == name
     assert len(set(names.values())) == len(names)
+
+
+MARKED = [r"\u4e0b", r"\u00E9", r"\ud835\udc31", r"\u003e", r"\n", "\\", "u", "n", "A", "b", "\n", "> ", "- ",
+          "*", ">", "//", " ", "---", "====", "5", "²", "₁", "½", "é", "\t", "=", "+ "]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(MARKED), max_size=50).map("".join))
+def test_marks_of_lines_and_escapes_are_those_of_the_plain_twin(text: str) -> None:
+    (found,), plain = kernel_tokens([text]), plain_tokens(text)
+    assert [h & 3 for h in found] == [kind for _, kind in plain]
+    names = dict(zip(found, plain, strict=True))
+    assert [names[h] for h in found] == plain
+    assert len(words_of([text]).words) == len(word_spans(text))
 
 
 def test_there_is_room_for_characters_of_more_tokens_than_bytes() -> None:
@@ -124,7 +151,9 @@ def test_tokens_do_not_depend_on_where_a_window_ends(pieces: list[str]) -> None:
     plain = plain_tokens(text)
     (found,) = kernel_tokens([text])
     assert [h & 3 for h in found] == [kind for _, kind in plain]
-    assert found == [kernel_tokens([name])[0][0] for name, _ in plain]
+    # By itself an operator would be a mark of a line.
+    alone = [kernel_tokens([f"1{name}1" if kind == OPERATOR else name])[0] for name, kind in plain]
+    assert found == [row[len(row) // 2] for row in alone]
 
 
 def test_a_text_is_hashed_whole_only_where_its_ends_may_be_known() -> None:
@@ -153,6 +182,15 @@ def test_a_text_is_hashed_whole_only_where_its_ends_may_be_known() -> None:
         ("2³5", "2^3 5"),
         ("3½", "3 1/2"),
         ("log₁₀5", "log 10 5"),
+        ("下列說法", "下列说法"),
+        (r"\u4e0b\u5217", "下列"),
+        (r"caf\u00e9 \ud835\udc31\u003d1", "café x=1"),
+        (r"one\n2\nThree\n", "one 2 Three"),
+        ("> a - b\n> c", "a - b\nc"),
+        ("// | a | b |\n// - c", "a | b |\nc"),
+        ("- a - x\n* 5\n// y", "a - x\n5\ny"),
+        (">>> f(2)\n> - z", "f(2)\nz"),
+        ("a\n-----\nb\n====\nc", "a b c"),
         ("x₁₂", "x 12"),
         ("сор", "cop"),
         ("ТНЕ ВМКХ", "the bmkx"),
