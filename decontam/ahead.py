@@ -66,11 +66,12 @@ def main() -> None:
     words = scan.BatchWords(nothing, np.zeros(1, np.uint8), offsets, offsets, nothing, nothing)
     batch = Batch(np.zeros(64, np.uint8), offsets, offsets, lambda row: {}, Counter)
     index = empty_index()
+    index.wordless = index.wordless[:0]
     scanner = scan.Scanner(index)
     scanner.scan(batch, words)
     scanner.candidates[0] = 0
     scanner.measured(scanner.candidates, 1, words)
     numbers, shares = np.zeros((1, 9), np.int64), np.zeros(1, np.float32)
-    match = scanner.matches(scanner.candidates[:1], shares, numbers, words)
+    match = scanner.matches(scanner.candidates[:1], shares, shares, numbers, words)
     list(scanner.traced(match, words))
     Evidence(index).around(match, batch, offsets)

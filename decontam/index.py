@@ -10,6 +10,9 @@ An item has up to four parts: question, passage, choices, answer. Equal texts of
 * a word that the reference says n times weighs 1 + ln n in all, not n times as much: a renamed
   function is one change, however often it is called.
 
+Eight words in a row that five questions have, of whatever suite, or sixteen that three have, are a stem
+and no item's own: of the rest, the item's *own* words, a share must agree by itself.
+
 Weights are in nats, so a reference's total says how much agreement there can be at all.
 """
 
@@ -27,7 +30,7 @@ from numpy.typing import NDArray
 from decontam import background
 from decontam.jit import cache_folder, inlined, kernel
 from decontam.tokens import pack, tokenise
-from decontam.verbatim import Groups, groups_of, is_long
+from decontam.verbatim import Groups, groups_of, is_long, told_by_brackets
 from decontam.words import (
     START,
     THIRD,
@@ -41,12 +44,14 @@ from decontam.words import (
     word_spans,
 )
 
-VERSION = 17
+VERSION = 22
 QUESTION, PASSAGE, CHOICES, ANSWER, DRAWN = range(5)
 # A question with its drawing, where it has one, is only looked for word by word.
 PARTS = ("question", "passage", "choices", "answer", "question")
 # How many items of a suite make a wording the suite's rather than an item's.
 SHARED = 5
+# So many words in a row that so many questions have, each of other words, are a stem.
+STOCKS = ((8, SHARED), (16, 3))
 # A window must hold this share of a reference's seeds, by weight, for so many nats; linear in
 # between. Of trigrams, 0.85 ** 3 = 0.61 survive where 15 % of the words are edited and 0.34 where
 # 30 % are; a short reference must be nearly a copy to count.
@@ -101,6 +106,8 @@ class Index:
     weights: NDArray[np.uint8]  # in sixteenths of a nat
     offsets: NDArray[np.int64]
     totals: NDArray[np.float32]
+    stock: NDArray[np.bool_]  # for each word, whether many questions have it among the same others
+    own: NDArray[np.float32]  # the totals of the other words
     operators: NDArray[np.uint64]  # `words.Words.operators`
     part: NDArray[np.uint8]
     seeds_needed: NDArray[np.float32]  # in the unit of weights
@@ -126,6 +133,8 @@ class Index:
     copy_anchor: NDArray[np.int32]
     copy_bounds: NDArray[np.int64]
     copy_members: NDArray[np.int32]
+    # marked[r]: only brackets tell this question from others of the same words
+    marked: NDArray[np.bool_]
     wordless: NDArray[np.int32]
     # the references' texts, for evidence only: on disk, and read where something matched
     text_bytes: NDArray[np.uint8]
@@ -237,9 +246,14 @@ def build(suites: list[Suite]) -> Index:
     asked = np.flatnonzero((part_of == QUESTION) & (np.diff(offsets) > 0))
     keys = np.concatenate([squashed[asked], keys])
     askers = np.concatenate([asked, askers])
-    copies, wordless = long_questions(texts, words, offsets, parts_of)
+    said = [text for _, text in texts]
+    hashes = whole_hashes(words, offsets, np.empty(len(said), np.uint64))
+    copies, wordless = long_questions(said, words, offsets, hashes, parts_of)
     seeds = choose_seeds(words, weights, offsets, part_of, parts_of, keys, askers, copies)
+    common = stock(words, offsets, part_of, hashes)
     return Index(
+        stock=common,
+        own=sums(np.where(common, 0, stored * np.float32(NAT)), offsets),
         words=words.astype(np.uint32),
         glue=read.glue,
         weights=stored,
@@ -250,6 +264,7 @@ def build(suites: list[Suite]) -> Index:
         copy_anchor=copies.anchor.astype(np.int32),
         copy_bounds=copies.bounds,
         copy_members=copies.members.astype(np.int32),
+        marked=told_by_brackets(said, hashes, np.flatnonzero(np.isin(part_of, (QUESTION, DRAWN)))),
         wordless=wordless,
         part=part_of,
         item_parts=parts_of,
@@ -299,19 +314,19 @@ def part_texts(item: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
 
 
 def long_questions(
-    texts: Iterable[tuple[int, str]],
+    texts: list[str],
     words: NDArray[np.uint64],
     offsets: NDArray[np.int64],
+    hashes: NDArray[np.uint64],
     item_parts: NDArray[np.int32],
 ) -> tuple[Groups, NDArray[np.int32]]:
     """The long questions without a passage by their words, and those that have hardly any."""
     alone = item_parts[item_parts[:, PASSAGE] < 0]
     asked = np.where(alone[:, DRAWN] >= 0, alone[:, DRAWN], alone[:, QUESTION])
-    said, lengths = [text for _, text in texts], np.diff(offsets)
-    long = [r for r in np.unique(asked).tolist() if is_long(said[r], int(lengths[r]))]
+    lengths = np.diff(offsets)
+    long = [r for r in np.unique(asked).tolist() if is_long(texts[r], int(lengths[r]))]
     chosen = np.array(long, np.int64)
     worded = lengths[chosen] >= 3
-    hashes = whole_hashes(words, offsets, np.empty(len(lengths), np.uint64))
     copies = groups_of(words, offsets, hashes, chosen[worded])
     return copies, chosen[~worded].astype(np.int32)
 
@@ -338,6 +353,66 @@ def word_weights(
     times = repetitions(words, offsets, first, place, np.empty(len(words), np.float32))
     weights *= (1 + np.log(times)) / times
     return np.maximum(weights, NAT).astype(np.float32)
+
+
+def stock(
+    words: NDArray[np.uint64],
+    offsets: NDArray[np.int64],
+    part: NDArray[np.uint8],
+    hashes: NDArray[np.uint64],
+) -> NDArray[np.bool_]:
+    """Which words of questions and choices stand in a run that many others have, as STOCKS has it.
+
+    References of the same words (`hashes`) are one: what two suites ask is no stem.
+    """
+    wanted = np.isin(part, (QUESTION, CHOICES))
+    _, alike = np.unique(hashes, return_inverse=True)
+    holder = np.repeat(alike.astype(np.int32), np.diff(offsets))
+    covered = np.zeros(len(words), np.bool_)
+    for size, least in STOCKS:
+        runs = fill_runs(words, offsets, wanted, size, np.zeros_like(words))
+        places = np.flatnonzero(runs)
+        order = places[np.lexsort((holder[places], runs[places]))]
+        begins = np.zeros(len(words), np.bool_)
+        begins[order] = count_distinct(runs[order], holder[order], np.empty(len(order))) >= least
+        cover_runs(begins, size, covered)
+    return covered
+
+
+@kernel
+def fill_runs(words, offsets, wanted, size, runs):
+    """The hash of the `size` words that begin at each word; 0 where fewer are left of its text."""
+    for text in range(len(offsets) - 1):
+        if wanted[text]:
+            for i in range(offsets[text], offsets[text + 1] - size + 1):
+                state = START
+                for z in range(size):
+                    state = mix(state, words[i + z])
+                runs[i] = state
+    return runs
+
+
+@kernel
+def count_distinct(keys, holder, counts):
+    """How many holders each key has; both are in ascending order, by key and then by holder."""
+    start = 0
+    while start < len(keys):
+        end, distinct = start, 0
+        while end < len(keys) and keys[end] == keys[start]:
+            distinct += end == start or holder[end] != holder[end - 1]
+            end += 1
+        counts[start:end] = distinct
+        start = end
+    return counts
+
+
+@kernel
+def cover_runs(begins, size, covered):
+    """Mark the words of the runs of `size` words that begin where `begins` says."""
+    left = 0
+    for i in range(len(begins)):
+        left = size if begins[i] else left - 1
+        covered[i] |= left > 0
 
 
 @kernel

@@ -19,7 +19,7 @@ from decontam.decide import (
     PASSAGE_THERE,
     QUESTION_EDITED,
 )
-from decontam.index import PASSAGE, Index
+from decontam.index import CHOICES, PASSAGE, SHARED, Index
 from decontam.room import Room
 from decontam.search import (
     COPY,
@@ -184,7 +184,7 @@ class Scanner:
         of: BatchWords,
     ) -> list[pl.DataFrame]:
         index = self.index
-        shares = np.empty(count, np.float32)
+        shares, own = np.empty(count, np.float32), np.empty(count, np.float32)
         numbers = np.empty((count, 9), np.int64)
         measure(
             candidates,
@@ -197,6 +197,8 @@ class Scanner:
             index.glue,
             index.weights,
             index.totals,
+            index.stock,
+            index.own,
             self.least_share,
             letters(),
             numerals(),
@@ -211,11 +213,12 @@ class Scanner:
             self.nats,
             numbers,
             shares,
+            own,
         )
         found = []
         good = np.flatnonzero(self._promising(candidates[:count], shares, numbers))
         if len(good):
-            found.append(self.matches(candidates[good], shares[good], numbers[good], of))
+            found.append(self.matches(candidates[good], shares[good], own[good], numbers[good], of))
         if candidates is self.candidates:
             done = 0
             while done < count:
@@ -268,6 +271,7 @@ class Scanner:
         self,
         candidates: NDArray[np.int64],
         shares: NDArray[np.float32],
+        own: NDArray[np.float32],
         numbers: NDArray[np.int64],
         batch: BatchWords,
     ) -> pl.DataFrame:
@@ -298,6 +302,10 @@ class Scanner:
             self.table_at,
             parts,
         )
+        options = index.item_parts[item, CHOICES]
+        # What many items offer (Yes, No) is no item's.
+        telling = (options >= 0) & (np.diff(index.owner_offsets)[options] < SHARED)
+        choices_nats = np.where(telling, index.own[options], 0).astype(np.float32)
         text = np.searchsorted(text_words, numbers[:, 0], side="right") - 1
         copies = candidates[:, 6] == COPY  # one of no words stands before the next text's first
         text[copies] = candidates[copies, 4]
@@ -308,12 +316,15 @@ class Scanner:
                 "reference": reference[of],
                 "part": index.part[reference[of]],
                 "share": shares[of],
+                "own": own[of],
+                "own_nats": index.own[reference[of]],
                 "nats": index.totals[reference[of]],
                 "length": self.lengths[reference[of]],
                 "whole": candidates[of, 6] == LETTERS,
                 "verbatim": candidates[of, 6] == COPY,
                 "shared": index.shared[reference[of]],
                 "stem": index.stem[reference[of]],
+                "marked": index.marked[reference[of]],
                 "first": numbers[of, 0],
                 "end": numbers[of, 1],
                 "aligned": numbers[of, 2],
@@ -329,6 +340,7 @@ class Scanner:
                 "passage": parts[:, 0],
                 "choices": parts[:, 1],
                 "answer": parts[:, 2],
+                "choices_nats": choices_nats * parts[:, 1].clip(min=0),
             },
             schema=MATCH,
         )
@@ -341,12 +353,15 @@ MATCH = pl.Schema(
         "reference": pl.Int64,
         "part": pl.UInt8,
         "share": pl.Float32,
+        "own": pl.Float32,
+        "own_nats": pl.Float32,
         "nats": pl.Float32,
         "length": pl.Int64,
         "whole": pl.Boolean,
         "verbatim": pl.Boolean,
         "shared": pl.Boolean,
         "stem": pl.Boolean,
+        "marked": pl.Boolean,
         "first": pl.Int64,
         "end": pl.Int64,
         "aligned": pl.Int64,
@@ -362,5 +377,6 @@ MATCH = pl.Schema(
         "passage": pl.Float32,
         "choices": pl.Float32,
         "answer": pl.Float32,
+        "choices_nats": pl.Float32,
     }
 )

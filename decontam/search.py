@@ -31,6 +31,8 @@ MOST_HITS = 1 << 14
 MOST_IN_WINDOW = 512
 # Room for the copies of a row's last text.
 MOST_COPIES = 1 << 12
+# A text that says less is a question's only word by word: `43` is no `-4 + (-3) =`.
+LETTERS_NATS = 8.0
 # A set of words as bits: 64 times so many.
 MARKS = 64
 # A number and what it counts: where more is missing at either end, the row was cut, and what stands
@@ -113,7 +115,7 @@ def find_candidates(words, text_offsets, row_texts, squashed, row, leads, hits, 
 
     Begins at `row`, stops when `out` might overflow; returns the next row and the rows of `out`.
     "Word before": how many words of the reference come before the first seed; after, likewise;
-    of a match of LETTERS or a COPY, the text, and of the latter its group.
+    of a match of LETTERS or a COPY, the text.
     """
     found = 0
     room = len(out) - len(hits.key) - MOST_COPIES
@@ -188,7 +190,7 @@ def copies(words, text, row, p, at, start, end, leads, room, out, found):
         out[found, 2] = begin
         out[found, 3] = begin + length
         out[found, 4] = text
-        out[found, 5] = group
+        out[found, 5] = 0
         out[found, 6] = COPY
         found += 1
     return found
@@ -668,6 +670,17 @@ def numbers_lost(reference, window, match, first, last, numerals):
     return max(0, min(lost, other))
 
 
+@part
+def same_words(words, first, last, ref_words, start, end):
+    """Whether a stretch of a row has the words of a reference."""
+    if last - first != end - start:
+        return False
+    for i in range(end - start):
+        if np.uint32(words[first + i]) != ref_words[start + i]:
+            return False
+    return True
+
+
 @inlined
 def narrowed(words, low, high, windows):
     """The low halves of the words from `low` to `high`, as references hold theirs."""
@@ -717,6 +730,8 @@ def measure(
     ref_glue,
     weights,
     totals,
+    stock,
+    own_totals,
     least_share,
     letters,
     numerals,
@@ -731,13 +746,14 @@ def measure(
     ref_nats,
     numbers,
     shares,
+    own_shares,
 ):
     """Measure each candidate; a text that is the reference letter by letter, and whose operators
     are the same or gone, is one by definition.
 
     A candidate of which less than `least_share` is aligned is let go: 0 in every column. So is one
     of less than half whose wording, at its best, leaves it short of the score behind `least_share`.
-    `shares`: aligned share of the weight. `numbers`: nine columns, (first word, last word + 1,
+    `shares`: aligned share of the weight, `own_shares` of that of the words that are no stem's. `numbers`: nine columns, (first word, last word + 1,
     words aligned, longest run of the reference aligned word by word, numbers replaced, numbers,
     operators replaced, words before its first two aligned in a row, words of the stretch as
     `foreign` counts them); words count from the start of the batch.
@@ -748,6 +764,7 @@ def measure(
         start, end = offsets[reference], offsets[reference + 1]
         length = end - start
         shares[c] = 0.0
+        own_shares[c] = 1.0
         numbers[c, :] = 0
         if candidates[c, 6] == NO_COPY:
             continue
@@ -760,7 +777,10 @@ def measure(
             theirs = text_operators[candidates[c, 4]]
             first, last = candidates[c, 2], candidates[c, 3]
             after_passage = last - first > 2 * length
-            if after_passage or theirs == 0 or theirs == ref_operators[reference]:
+            there = after_passage or theirs == 0 or theirs == ref_operators[reference]
+            if not after_passage and totals[reference] < LETTERS_NATS:
+                there &= same_words(words, first, last, ref_words, start, end)
+            if there:
                 shares[c] = 1.0
                 numbers[c, 0] = last - length if after_passage else first
                 numbers[c, 1] = last
@@ -790,10 +810,13 @@ def measure(
         weight += renamed_weight
         share = weight / max(totals[reference], np.float32(NAT))
         first, last, aligned, run, longest, missing = high - low, -1, 0, 0, 0, 0
+        own = np.float32(0.0)
         for i in range(length):
             if match[i] < 0:
                 run = 0
                 continue
+            if not stock[start + i]:
+                own += nats[i]
             run = run + 1 if i and match[i - 1] == match[i] - 1 else 1
             if run == 2 and longest == 1:  # a single word may be there for any reason
                 missing = i - 1
@@ -811,6 +834,8 @@ def measure(
             replaced = numbers_lost(here, window, match, first, last, numerals)
             operators = 0
         shares[c] = share
+        if own_totals[reference] > 0:
+            own_shares[c] = min(own / own_totals[reference], np.float32(1.0))
         numbers[c, 0] = low + first
         numbers[c, 1] = low + last + 1
         numbers[c, 2] = aligned + renamed_words

@@ -3,7 +3,8 @@
 An item of LEAST words without a passage is led to by one trigram of its own, its *anchor*: the one
 that fewest items have. Where the anchor stands in a row, all words around it must be the item's, and
 the operators between them. Items of the same words (BBH's sequences of brackets) are told apart by
-their brackets. An item without words (Morse code) is looked for in the text itself.
+their brackets, and one of fewer words, long by its marks, by all of these. An item without words
+(Morse code) is looked for in the text itself.
 """
 
 import re
@@ -24,7 +25,8 @@ LEAST = 20
 COUNTERS = 1 << 24
 # The beginning of an item without words that is looked for first: so many characters of it.
 NEEDLE = 24
-BRACKET = re.compile(r"[()\[\]{}<>]")
+WORD = re.compile(r"\w")
+BRACKET, MARK = re.compile(r"[()\[\]{}<>]"), re.compile(r"[^\w\s]")
 TEXTS = 512
 
 
@@ -81,21 +83,40 @@ def pick_anchors(grams, common, offsets, references, counters, anchor):
                 anchor[n] = i - start
 
 
+def told_by_brackets(
+    texts: list[str], hashes: NDArray[np.uint64], chosen: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which of the references of `chosen` have the words of others, and other brackets."""
+    told = np.zeros(len(texts), np.bool_)
+    order = chosen[np.argsort(hashes[chosen], kind="stable")]
+    bounds = np.flatnonzero(np.diff(hashes[order], prepend=0, append=0) != 0)
+    for low, high in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        if high - low > 1:
+            same = order[low:high]
+            told[same] = len({"".join(BRACKET.findall(texts[r])) for r in same.tolist()}) > 1
+    return told
+
+
 class Shape(NamedTuple):
     """A text whose words are known, as it is compared: the tokens from its first word to its last,
-    and the brackets before, among and after its words."""
+    and what stands before, from the one to the other, and after."""
 
     tokens: bytes
-    brackets: tuple[str, str, str]
+    before: str
+    among: str
     after: str
 
+    @classmethod
+    def of(cls, text: str, spans: NDArray[np.int64]) -> "Shape":
+        """`spans`: the characters of `text` in which its words stand."""
+        start, end = int(spans[0, 0]), int(spans[-1, 1])
+        tokens, _ = tokenise(*pack([text[start:end]]))
+        return cls(tokens.tobytes(), text[:start], text[start:end], text[end:])
 
-def shape_of(text: str, start: int, end: int) -> Shape:
-    """`start` and `end`: the characters of `text` in which its words stand."""
-    tokens, _ = tokenise(*pack([text[start:end]]))
-    after = text[end:]
-    found = ("".join(BRACKET.findall(piece)) for piece in (text[:start], text[start:end], after))
-    return Shape(tokens.tobytes(), tuple(found), after)  # type: ignore[arg-type]
+    def marks(self, kind: re.Pattern[str]) -> tuple[str, str, str]:
+        """The marks of a kind before, among and after the words."""
+        before, among, after = ("".join(kind.findall(piece)) for piece in self[1:])
+        return before, among, after
 
 
 class Copies:
@@ -104,7 +125,6 @@ class Copies:
     def __init__(self, index: Any) -> None:
         self.index = index
         self.item = lru_cache(TEXTS)(self._item)
-        self.told_apart = lru_cache(TEXTS)(self._told_apart)
 
     def confirmed(
         self, candidates: NDArray[np.int64], batch: Batch, text_words: Offsets
@@ -113,41 +133,38 @@ class Copies:
         spans = lru_cache(8)(lambda text: word_spans(text_at(batch.data, batch.offsets, text)))
         shapes: dict[tuple[int, int], Shape] = {}
         found = np.zeros(len(candidates), np.bool_)
-        for place, (reference, _, first, end, text, group, _) in enumerate(candidates.tolist()):
+        for place, (reference, _, first, end, text, *_) in enumerate(candidates.tolist()):
             if (text, first) not in shapes:
                 words = spans(text)[first - text_words[text] : end - text_words[text]]
                 said = text_at(batch.data, batch.offsets, text)
-                shapes[text, first] = shape_of(said, int(words[0, 0]), int(words[-1, 1]))
+                shapes[text, first] = Shape.of(said, words)
             here, item = shapes[text, first], self.item(reference)
+            few = end - first < LEAST
+            kind = MARK if few else BRACKET if self.index.marked[reference] else None
             found[place] = here.tokens == item.tokens and (
-                not self.told_apart(group) or same_brackets(here, item)
+                kind is None or same_marks(here, item, kind)
             )
         return found
 
     def _item(self, reference: int) -> Shape:
         text = text_at(self.index.text_bytes, self.index.text_offsets, reference)
-        spans = word_spans(text)
-        return shape_of(text, int(spans[0, 0]), int(spans[-1, 1]))
-
-    def _told_apart(self, group: int) -> bool:
-        """Whether a group's items differ in their brackets."""
-        low, high = self.index.copy_bounds[group : group + 2].tolist()
-        members = self.index.copy_members[low:high].tolist()
-        return len({self._item(reference).brackets for reference in members}) > 1
+        return Shape.of(text, word_spans(text))
 
 
-def same_brackets(row: Shape, item: Shape) -> bool:
-    """Whether an item's brackets stand in a row as they do in the item, and after its last word no
-    other follows them in the line."""
-    before, among, after = item.brackets
-    if row.brackets[1] != among or not row.brackets[0].endswith(before):
+def same_marks(row: Shape, item: Shape, kind: re.Pattern[str]) -> bool:
+    """Whether an item's marks of a kind stand in a row as they do in the item, and behind its last one
+    no bracket follows in the line."""
+    before, among, after = item.marks(kind)
+    there, inside, _ = row.marks(kind)
+    if not there.endswith(before) or inside != among:
         return False
-    line, left = row.after, len(after)
-    place = next((m.end() for m in BRACKET.finditer(line) if not (left := left - 1)), 0)
-    if left > 0 or not row.brackets[2].startswith(after):
-        return False
-    rest = line[place:].split("\n", 1)[0].lstrip()
-    return not BRACKET.match(rest)
+    place = 0
+    for mark in after:
+        found = kind.search(row.after, place)
+        if found is None or found[0] != mark or WORD.search(row.after, place, found.start()):
+            return False
+        place = found.end()
+    return not BRACKET.match(row.after[place:].split("\n", 1)[0].lstrip())
 
 
 def wordless_copies(
@@ -155,12 +172,13 @@ def wordless_copies(
 ) -> list[tuple[int, int]]:
     """(reference, text) of the items without words that texts hold, spaces and line ends aside."""
     found: list[tuple[int, int]] = []
-    if not len(references):
+    if not len(references) or not len(offsets):
         return found
     whole = data[: offsets[-1]].tobytes()
     for reference in references.tolist():
         item = item_text(reference)
-        needle, said = item.split("\n")[0].strip()[:NEEDLE].encode(), " ".join(item.split())
+        said = " ".join(item.split())
+        needle = item.split("\n")[0].strip()[:NEEDLE].encode()
         place = whole.find(needle)
         while place >= 0:
             text = int(np.searchsorted(offsets, place, side="right")) - 1

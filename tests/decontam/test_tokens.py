@@ -45,9 +45,7 @@ def lays_out(text: str, i: int) -> bool:
     start = text.rfind("\n", 0, i) + 1
     line, at = text[start:].split("\n")[0], i - start
     blank = r"(?=[ \t\r]|$)"
-    marks = re.match(
-        rf"(?:>+(?![>=])|[ \t\r]|([-+*/%|~])\1*{blank})*(?:={{4,}}{blank})?", line
-    )
+    marks = re.match(rf"(?:>+(?![>=])|[ \t\r]|([-+*/%|~])\1*{blank})*(?:={{4,}}{blank})?", line)
     return marks is not None and at < marks.end()
 
 
