@@ -56,6 +56,7 @@ def show_build(manifest: dict[str, Any], out: Path, published: Published | None)
     console.print(_funnel(manifest))
     if manifest["decontamination"]:
         console.print(_protected(manifest["decontamination"]))
+        console.print(*_unchecked(manifest["decontamination"]), sep="\n")
     rows = ", ".join(f"{n} {s['rows']:,}" for n, s in manifest["splits"].items())
     console.print(f"[bold]{manifest['name']}[/bold]: {rows} rows in {out}")
     console.print(f"dropped rows with their reasons and evidence: {out}/dropped/")
@@ -96,6 +97,14 @@ def _protected(report: dict[str, Any]) -> Grid:
                 f"{line['rows_dropped']:,}",
             )
     return grid
+
+
+def _unchecked(report: dict[str, Any]) -> list[str]:
+    """The suites that were asked for and not checked, on a line."""
+    missing = ", ".join(report.get("missing") or [])
+    return (
+        [f"[bold]asked for and NOT CHECKED[/bold], no items at hand: {missing}"] if missing else []
+    )
 
 
 def _console() -> Console:

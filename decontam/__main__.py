@@ -32,6 +32,7 @@ class FailOn(StrEnum):
     drop = "drop"
     review = "review"
     source = "source"
+    missing = "missing"
 
 
 Rows = Annotated[
@@ -69,17 +70,18 @@ def read_policies(path: Path | None) -> dict[str, Any]:
     return policies
 
 
-def load_suites(what: list[str], evals: Path | None) -> list[Any]:
+def load_suites(what: list[str], evals: Path | None) -> tuple[list[Any], list[str]]:
+    """The suites whose items are at hand, and the names of the others."""
     from eval.suites import load
 
     found = load(what, evals)
     for suite in found:
         if suite.missing:
-            typer.echo(f"not protected: {suite.name} ({suite.missing})", err=True)
+            typer.echo(f"not checked: {suite.name} ({suite.missing})", err=True)
     present = [suite for suite in found if not suite.missing]
     if not present:
         raise InputError(f"--suites {' '.join(what)}: none of them has items here")
-    return present
+    return present, [suite.name for suite in found if suite.missing]
 
 
 @app.command()
@@ -103,15 +105,17 @@ def check(
 ) -> None:
     """Check rows against suites; write decisions.parquet, evidence.parquet, report.json."""
     paths = files(rows)
+    present, missing = load_suites(suites, evals)
     found = run_check(
         paths,
-        load_suites(suites, evals),
+        present,
         method=method.value,
         policy=read_policies(policy),
         cache=cache,
         threads=threads,
         paraphrases=paraphrases,
     )
+    found.report["missing"] = missing
     found.write(out)
     typer.echo(pages.summary(found.report))
     typer.echo(f"\nevidence: python -m decontam show {out}")
@@ -120,6 +124,8 @@ def check(
 
 
 def failed(found: Findings, reason: FailOn) -> bool:
+    if reason == FailOn.missing:
+        return bool(found.report["missing"])
     if reason == FailOn.source:
         return any(s["verdict"] == "contaminated" for s in found.report["sources"])
     return bool(found.report["decided"].get(reason.value))
@@ -178,7 +184,9 @@ def selftest(
     """Plant leaks of your suites in your rows; print recall per kind and false alarms."""
     from decontam.selftest import selftest as run
 
-    typer.echo(run(load_suites(suites, evals), files(rows), per_kind, seed, method.value, misses))
+    typer.echo(
+        run(load_suites(suites, evals)[0], files(rows), per_kind, seed, method.value, misses)
+    )
 
 
 def read(folder: Path) -> Findings:

@@ -33,11 +33,12 @@ FEW_WORDS = 6
 PASSAGE_THERE, PASSAGE_WHOLE = 0.5, 0.8
 QUESTION_THERE, QUESTION_EDITED = 0.85, 0.62
 CHOICES_THERE = 0.7
-# Choices that several items offer (Yes, No), or that say less, tell only of a question whose own words
-# say so much.
+# Choices that several items offer (Yes, No), or that say less, tell only of a question whose own
+# words say so much.
 CHOICES_NATS, ASKED_NATS = 4.0, 20.0
-# Of the words that are no stem's this share of the weight must be there, by the nats of it that are:
-# two problems under one stem share some by chance, of little more than of much. Linear in between.
+# Of the words that are no stem's this share of the weight must be there, by the nats of it that
+# are: two problems under one stem share some by chance, of little more than of much. Linear in
+# between.
 OWN_EVIDENCE = (5.0, 8.0, 20.0, 28.0, 50.0)
 OWN_NEEDED = (0.5, 0.68, 0.66, 0.58, 0.5)
 SOLUTION_AGREEMENT = 0.85

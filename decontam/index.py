@@ -10,8 +10,8 @@ An item has up to four parts: question, passage, choices, answer. Equal texts of
 * a word that the reference says n times weighs 1 + ln n in all, not n times as much: a renamed
   function is one change, however often it is called.
 
-Eight words in a row that five questions have, of whatever suite, or sixteen that three have, are a stem
-and no item's own: of the rest, the item's *own* words, a share must agree by itself.
+Eight words in a row that five questions have, of whatever suite, or sixteen that three have, are a
+stem and no item's own: of the rest, the item's *own* words, a share must agree by itself.
 
 Weights are in nats, so a reference's total says how much agreement there can be at all.
 """
@@ -596,8 +596,8 @@ def choose_seeds(
 ) -> dict[str, NDArray[Any]]:
     """The trigrams that lead to each reference, spread over it, as a hash table with a filter.
 
-    In the same table, `wholes`: the squash of each text that is a question, `asked`, as a whole; and
-    the anchors of `copies`.
+    In the same table, `wholes`: the squash of each text that is a question, `asked`, as a whole;
+    and the anchors of `copies`.
     """
     lengths = np.diff(offsets)
     leading = (part == QUESTION) | (part == PASSAGE)

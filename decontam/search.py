@@ -198,8 +198,8 @@ def copies(words, text, row, p, at, start, end, leads, room, out, found):
 
 @inlined
 def postings_of(n, before, leads, hits):
-    """(first, one past the last) of what the n-th trigram leads to, and whether the row, whose words
-    come after `before`, had the same one just before."""
+    """(first, one past the last) of what the n-th trigram leads to, and whether the row, whose
+    words come after `before`, had the same one just before."""
     i, key = hits.places[n], hits.keys[n]
     low, high = look_up(key, leads.slots)
     place = key & np.uint64(RECENT - 1)
@@ -675,10 +675,10 @@ def same_words(words, first, last, ref_words, start, end):
     """Whether a stretch of a row has the words of a reference."""
     if last - first != end - start:
         return False
+    same = True
     for i in range(end - start):
-        if np.uint32(words[first + i]) != ref_words[start + i]:
-            return False
-    return True
+        same &= np.uint32(words[first + i]) == ref_words[start + i]
+    return same
 
 
 @inlined
@@ -753,7 +753,8 @@ def measure(
 
     A candidate of which less than `least_share` is aligned is let go: 0 in every column. So is one
     of less than half whose wording, at its best, leaves it short of the score behind `least_share`.
-    `shares`: aligned share of the weight, `own_shares` of that of the words that are no stem's. `numbers`: nine columns, (first word, last word + 1,
+    `shares`: aligned share of the weight, `own_shares` of that of the words that are no stem's.
+    `numbers`: nine columns, (first word, last word + 1,
     words aligned, longest run of the reference aligned word by word, numbers replaced, numbers,
     operators replaced, words before its first two aligned in a row, words of the stretch as
     `foreign` counts them); words count from the start of the batch.

@@ -13,6 +13,8 @@ MARK, END = "⟦", "⟧"
 def summary(report: dict[str, Any]) -> str:
     """The two published tables: rows dropped by source, items overlapped by suite and source."""
     lines = [f"{report['rows']:,} rows checked, {report['rows_dropped']:,} to drop"]
+    if missing := report.get("missing"):
+        lines.append(f"asked for and NOT CHECKED, no items at hand: {', '.join(missing)}")
     lines += ["", f"{'source':32} {'rows':>10} {'drop':>8} {'worst':>7}  verdict"]
     for s in sorted(report["sources"], key=lambda s: -s["rows_dropped"]):
         lines.append(

@@ -190,20 +190,20 @@ LONGEST_EQUALS = 3  # more equal signs are a line drawn, not an operator
 def is_plain(data, start, end):
     """Whether a text is ASCII without what JSON escapes: it folds to itself."""
     bits = escapes = np.uint8(0)
-    start, end = np.uint64(start), np.uint64(end)
-    for i in range(start, end):
+    for i in range(np.uint64(start), np.uint64(end)):
         bits |= data[i]
     if bits >= 128:
         return False
-    for i in range(start + ONE, end):
+    for i in range(np.uint64(start) + ONE, np.uint64(end)):
         letter = (data[i] == LETTER_U) | (data[i] == LETTER_N)
         escapes |= np.uint8((data[i - ONE] == BACKSLASH) & letter)
     if not escapes:
         return True
+    found = 0
     for i in range(start, end):
-        if data[i] == BACKSLASH and escaped(data, i, end)[1]:
-            return False
-    return True
+        if data[i] == BACKSLASH:
+            found += escaped(data, i, end)[1]
+    return found == 0
 
 
 @part
@@ -310,7 +310,7 @@ def fold(data, start, end, packed, lengths, out, origin):
             break
         if code < len(packed):
             rest = packed[code]
-            before, kind = kind, np.int64(lengths[code]) >> KIND
+            before, kind = kind, lengths[code] >> KIND
             if kind and (kind == APART or before != RAISED):
                 # A raised number is one number; beside a digit, a broken one is another.
                 digit = written > 0 and is_digit(out[written - 1])
@@ -344,8 +344,8 @@ def is_operator_hyphen(data, i, start, end, classes):
 
 @part
 def is_line_mark(data, i, start, end):
-    """Whether the operator at `i` only lays out its line: a mark of a quotation, a list, a comment or
-    a table at its beginning, or a line drawn."""
+    """Whether the operator at `i` only lays out its line: a mark of a quotation, a list, a comment
+    or a table at its beginning, or a line drawn."""
     mark = data[i]
     if not MARK[mark] and mark != EQUALS:
         return False
@@ -364,18 +364,16 @@ def is_line_mark(data, i, start, end):
         return False
     while before >= start:
         other, follows = data[before], data[before + 1]
-        if is_blank(other) or other == GREATER:
-            before -= 1
-        elif MARK[other] and (follows == other or is_blank(follows)):
-            before -= 1
-        else:
+        marks = MARK[other] and (follows == other or is_blank(follows))
+        if not (is_blank(other) or other == GREATER or marks):
             break
+        before -= 1
     return before < start or data[before] == NEWLINE
 
 
 @inlined
 def is_blank(byte):
-    return byte == SPACE or byte == TABULATOR or byte == RETURN
+    return byte in (SPACE, TABULATOR, RETURN)
 
 
 @part

@@ -1,9 +1,9 @@
 """Word-for-word copies of long items, wherever they stand in a row and whatever else it holds.
 
 An item of LEAST words without a passage is led to by one trigram of its own, its *anchor*: the one
-that fewest items have. Where the anchor stands in a row, all words around it must be the item's, and
-the operators between them. Items of the same words (BBH's sequences of brackets) are told apart by
-their brackets, and one of fewer words, long by its marks, by all of these. An item without words
+that fewest items have. Where the anchor stands in a row, all words around it must be the item's,
+and the operators between them. Items of the same words (BBH's sequences of brackets) are told apart
+by their brackets, and one of fewer words, long by its marks, by all of these. An item without words
 (Morse code) is looked for in the text itself.
 """
 
@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from decontam import background
@@ -51,8 +50,8 @@ def groups_of(
     hashes: NDArray[np.uint64],
     chosen: NDArray[np.int64],
 ) -> Groups:
-    """The references of `chosen`, of three words and more, by their words; `hashes` are those of all
-    references' words."""
+    """The references of `chosen`, of three words and more, by their words; `hashes` are those of
+    all references' words."""
     members = chosen[np.argsort(hashes[chosen], kind="stable")]
     first = np.flatnonzero(np.append(True, np.diff(hashes[members]) != 0)[: len(members)])
     held = np.zeros(len(offsets) - 1, np.bool_)
@@ -75,9 +74,9 @@ def pick_anchors(grams, common, offsets, references, counters, anchor):
         for i in range(offsets[reference], offsets[reference + 1] - 2):
             counters[grams[i] & mask] += counters[grams[i] & mask] < 255
     for n in range(len(references)):
-        start, best = offsets[references[n]], 1 << 30
+        start, best = offsets[references[n]], np.int64(1 << 30)
         for i in range(start, offsets[references[n] + 1] - 2):
-            cost = np.int64(counters[grams[i] & mask]) + (256 if common[i] else 0)
+            cost = np.int64(counters[grams[i] & mask]) + np.int64(256 if common[i] else 0)
             if cost < best:
                 best = cost
                 anchor[n] = i - start
@@ -152,8 +151,8 @@ class Copies:
 
 
 def same_marks(row: Shape, item: Shape, kind: re.Pattern[str]) -> bool:
-    """Whether an item's marks of a kind stand in a row as they do in the item, and behind its last one
-    no bracket follows in the line."""
+    """Whether an item's marks of a kind stand in a row as they do in the item, and behind its last
+    one no bracket follows in the line."""
     before, among, after = item.marks(kind)
     there, inside, _ = row.marks(kind)
     if not there.endswith(before) or inside != among:

@@ -86,7 +86,30 @@ def test_what_has_an_items_words_and_other_marks_is_no_copy(tmp_path: Path) -> N
     assert {name for name, line in found.items() if line[0] == "drop"} == set()
 
 
-WORDS = "the a of lamp harbour 7 12 x y ferry keeper + - > ( ) [ ] = tide Row \n".split(" ")
+WORDS = [
+    "the",
+    "a",
+    "of",
+    "lamp",
+    "harbour",
+    "7",
+    "12",
+    "x",
+    "y",
+    "ferry",
+    "keeper",
+    "+",
+    "-",
+    ">",
+    "(",
+    ")",
+    "[",
+    "]",
+    "=",
+    "tide",
+    "Row",
+    "\n",
+]
 
 
 @settings(
