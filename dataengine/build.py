@@ -66,11 +66,13 @@ def main(
     gone = _gone(described) if publish else None
     built = finished(document, folder) if gone else None
     if built is None:
+        _refuse_missing(described, publish)
         built = build(document, steps, folder, workers, progress)
     else:
         progress.note(f"{gone}; publishing the build that is in {folder}")
     done = None
     if place:
+        _refuse_unchecked(built, described)
         done = hub.publish(
             folder,
             place.repo,
@@ -114,6 +116,23 @@ def finished(document: Document, out: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, UserError):
         return None
     return built if isinstance(built, dict) and same(of, document.data) else None
+
+
+def _refuse_missing(described: Mixture, publish: bool) -> None:
+    """Stop where suites that must not be missing are."""
+    stage = described.decontaminate
+    if stage and (stage.missing == "refuse" or (publish and stage.missing is None)):
+        stage.refuse_missing()
+
+
+def _refuse_unchecked(built: dict[str, Any], described: Mixture) -> None:
+    """Stop before a build is published that was not checked against all that it was to be."""
+    unchecked = (built["decontamination"] or {}).get("missing")
+    if unchecked and described.decontaminate and described.decontaminate.missing != "tell":
+        raise UserError(
+            f"decontaminate: {', '.join(unchecked)} asked for and not checked, for want of their "
+            "items; nothing was published (missing: tell publishes it, and says so on the card)"
+        )
 
 
 def _gone(described: Mixture) -> UserError | None:

@@ -68,6 +68,7 @@ def show_build(manifest: dict[str, Any], out: Path, published: Published | None)
     console.print(_funnel(manifest))
     if manifest["decontamination"]:
         console.print(_protected(manifest["decontamination"]))
+        console.print(*_unchecked(manifest["decontamination"]), sep="\n")
     for line in keys(manifest["sources"]):
         console.print(line)
     for name in manifest.get("splits_without_rows", []):
@@ -131,6 +132,14 @@ def _protected(report: dict[str, Any]) -> Grid | str:
                 f"{line['rows_dropped']:,}",
             )
     return grid
+
+
+def _unchecked(report: dict[str, Any]) -> list[str]:
+    """The suites that were asked for and not checked, on a line."""
+    missing = ", ".join(report.get("missing") or [])
+    return (
+        [f"[bold]asked for and NOT CHECKED[/bold], no items at hand: {missing}"] if missing else []
+    )
 
 
 def _console() -> Console:

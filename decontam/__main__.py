@@ -34,6 +34,7 @@ class FailOn(StrEnum):
     drop = "drop"
     review = "review"
     source = "source"
+    missing = "missing"
 
 
 Rows = Annotated[
@@ -83,17 +84,18 @@ def read_columns(named: list[str]) -> dict[str, str]:
     return {key: role for key, _, role in pairs}
 
 
-def load_suites(what: list[str], evals: Path | None) -> list[Any]:
+def load_suites(what: list[str], evals: Path | None) -> tuple[list[Any], list[str]]:
+    """The suites whose items are at hand, and the names of the others."""
     from eval.suites import load
 
     found = load(what, evals)
     for suite in found:
         if suite.missing:
-            typer.echo(f"not protected: {suite.name} ({suite.missing})", err=True)
+            typer.echo(f"not checked: {suite.name} ({suite.missing})", err=True)
     present = [suite for suite in found if not suite.missing]
     if not present:
         raise UserError(f"--suites {' '.join(what)}: none of them has items here")
-    return present
+    return present, [suite.name for suite in found if suite.missing]
 
 
 @app.command()
@@ -126,9 +128,10 @@ def check(
 ) -> None:
     """Check rows against suites; write decisions.parquet, evidence.parquet, report.json."""
     paths = files(rows)
+    present, missing = load_suites(suites, evals)
     found = run_check(
         paths,
-        load_suites(suites, evals),
+        present,
         method=method.value,
         policy=read_policies(policy),
         cache=cache,
@@ -137,6 +140,7 @@ def check(
         columns=read_columns(columns or []),
         allow_textless=allow_textless,
     )
+    found.report["missing"] = missing
     found.write(out)
     typer.echo(pages.summary(found.report))
     typer.echo(f"\nevidence: python -m decontam show {out}")
@@ -145,6 +149,8 @@ def check(
 
 
 def failed(found: Findings, reason: FailOn) -> bool:
+    if reason == FailOn.missing:
+        return bool(found.report["missing"])
     if reason == FailOn.source:
         return any(s["verdict"] == "contaminated" for s in found.report["sources"])
     return bool(found.report["decided"].get(reason.value))
@@ -203,7 +209,9 @@ def selftest(
     """Plant leaks of your suites in your rows; print recall per kind and false alarms."""
     from decontam.selftest import selftest as run
 
-    typer.echo(run(load_suites(suites, evals), files(rows), per_kind, seed, method.value, misses))
+    typer.echo(
+        run(load_suites(suites, evals)[0], files(rows), per_kind, seed, method.value, misses)
+    )
 
 
 def read(folder: Path) -> Findings:

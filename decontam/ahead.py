@@ -47,7 +47,7 @@ def compiling_ahead() -> Iterator[None]:
 def empty_index() -> Index:
     """An index of the right types in which nothing is found."""
     arrays: dict[str, Any] = {
-        field.name: np.zeros((2, 4) if field.name == "item_parts" else 2, _type_of(field.type))
+        field.name: np.zeros((2, 5) if field.name == "item_parts" else 2, _type_of(field.type))
         for field in fields(Index)
         if field.name not in NAMES
     }
@@ -68,11 +68,12 @@ def main() -> None:
     found = Texts(np.zeros(64, np.uint8), offsets, nothing, offsets)
     batch = Batch(found, Columns(), offsets, lambda row: {}, Counter)
     index = empty_index()
+    index.wordless = index.wordless[:0]
     scanner = scan.Scanner(index)
     scanner.scan(batch, words)
     scanner.candidates[0] = 0
     scanner.measured(scanner.candidates, 1, words)
     numbers, shares = np.zeros((1, 9), np.int64), np.zeros(1, np.float32)
-    match = scanner.matches(scanner.candidates[:1], shares, numbers, words)
+    match = scanner.matches(scanner.candidates[:1], shares, shares, numbers, words)
     list(scanner.traced(match, words))
     Evidence(index).around(match, batch, offsets)

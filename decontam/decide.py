@@ -33,6 +33,14 @@ FEW_WORDS = 6
 PASSAGE_THERE, PASSAGE_WHOLE = 0.5, 0.8
 QUESTION_THERE, QUESTION_EDITED = 0.85, 0.62
 CHOICES_THERE = 0.7
+# Choices that several items offer (Yes, No), or that say less, tell only of a question whose own
+# words say so much.
+CHOICES_NATS, ASKED_NATS = 4.0, 20.0
+# Of the words that are no stem's this share of the weight must be there, by the nats of it that
+# are: two problems under one stem share some by chance, of little more than of much. Linear in
+# between.
+OWN_EVIDENCE = (5.0, 8.0, 20.0, 28.0, 50.0)
+OWN_NEEDED = (0.5, 0.68, 0.66, 0.58, 0.5)
 SOLUTION_AGREEMENT = 0.85
 # A question without its passage, or one that several items ask, must say so much by itself.
 ALONE_NATS = 25.0
@@ -58,6 +66,7 @@ BY_WORD = 0.9
 NEAR = 0.06
 
 DROPPED = (
+    "verbatim",
     "question",
     "copy",
     "beginning",
@@ -81,7 +90,8 @@ def decide(matches: pl.DataFrame) -> pl.DataFrame:
     # As arrays: a hundred expressions cost a data frame ten times what they do on so few lines.
     lines = Lines(**{column.name: column.to_numpy() for column in matches})
     lines.evidence = lines.share * lines.nats
-    lines.wording = (2 * lines.aligned / (lines.span + lines.length)).astype(np.float32)
+    both = np.maximum(lines.span + lines.length, 1)
+    lines.wording = np.where(lines.verbatim, 1, 2 * lines.aligned / both).astype(np.float32)
     lines.score = np.clip((lines.share + lines.wording) / 2, 0, 1)
     lines.needed = np.interp(lines.evidence, EVIDENCE, NEEDED).astype(np.float32)
     names, conditions = zip(*rules(lines), strict=True)
@@ -135,9 +145,12 @@ def rules(lines: Lines) -> list[tuple[str, Each]]:
     headless = (lines.missing >= HEAD_WORDS) & (lines.missing >= HEAD_SHARE * lines.length)
     more = share - wording
     subject = (more > SUBJECT_ONLY) | (headless & (more > 0))
-    enough &= ~(subject & (lines.evidence < TITLE_NATS))
-    nearly = lines.score >= needed - NEAR
+    own_evidence = lines.own * lines.own_nats
+    own_there = lines.own >= np.interp(own_evidence, OWN_EVIDENCE, OWN_NEEDED)
+    enough &= own_there & ~(subject & (lines.evidence < TITLE_NATS))
+    nearly = own_there & (lines.score >= needed - NEAR)
     beginning = cut_off(lines) & (lines.text_end - lines.end <= AFTER_CUT) & ~lines.shared
+    beginning &= own_evidence >= COPY_NATS  # a stem is the beginning of many
     copy = (share >= COPY) & (wording >= COPY)
     telling = (
         (lines.nats >= COPY_NATS)
@@ -145,6 +158,9 @@ def rules(lines: Lines) -> list[tuple[str, Each]]:
         | ((lines.length >= LEAST_WORDS) & ~lines.stem)
     )
     says_much = lines.evidence >= ALONE_NATS
+    telling_choices = (lines.choices_nats >= CHOICES_NATS) | (own_evidence >= ASKED_NATS)
+    offered = (lines.choices >= CHOICES_THERE) & telling_choices
+    offered &= lines.evidence + lines.choices_nats >= EVIDENCE[0]
     found = enough | (copy & telling)
     # A question's words may turn up inside its own passage; that is no question asked. An edited
     # one counts only where most of the match lies outside, and something says where that is.
@@ -165,13 +181,15 @@ def rules(lines: Lines) -> list[tuple[str, Each]]:
     choices = (lines.part == CHOICES) & enough & own
     asked = question & (found | beside_passage)
     return [
+        ("verbatim", lines.verbatim),
         ("numbers changed", asked & (numbers | (beside_passage & passage_changed))),
         ("operators changed", asked & operators),
         ("question and passage", question & beside_passage),
         ("copy", question & has_passage & copy & lines.whole & says_much),
         ("question without its passage", question & has_passage & found & says_much),
         (NO_RULE, question & has_passage),
-        ("question and choices", question & (lines.choices >= CHOICES_THERE) & nearly),
+        ("question and choices", question & offered & nearly),
+        (NO_RULE, question & lines.shared & lines.marked & ~says_much),  # others have its words
         ("shared question", question & lines.shared & found & ~says_much),
         ("copy", question & copy & telling),
         ("stock phrase", question & copy),

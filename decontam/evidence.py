@@ -28,6 +28,7 @@ EVIDENCE = pl.Schema(
         "part": pl.String,
         "score": pl.Float32,
         "coverage": pl.Float32,
+        "own": pl.Float32,
         "wording": pl.Float32,
         "nats": pl.Float32,
         "rarest_nats": pl.Float32,

@@ -10,6 +10,9 @@ An item has up to four parts: question, passage, choices, answer. Equal texts of
 * a word that the reference says n times weighs 1 + ln n in all, not n times as much: a renamed
   function is one change, however often it is called.
 
+Eight words in a row that five questions have, of whatever suite, or sixteen that three have, are a
+stem and no item's own: of the rest, the item's *own* words, a share must agree by itself.
+
 Weights are in nats, so a reference's total says how much agreement there can be at all.
 """
 
@@ -27,6 +30,7 @@ from numpy.typing import NDArray
 from decontam import background
 from decontam.jit import cache_folder, inlined, kernel
 from decontam.tokens import pack, tokenise
+from decontam.verbatim import Groups, groups_of, is_long, told_by_brackets
 from decontam.words import (
     START,
     THIRD,
@@ -40,11 +44,14 @@ from decontam.words import (
     word_spans,
 )
 
-VERSION = 16
-QUESTION, PASSAGE, CHOICES, ANSWER = range(4)
-PARTS = ("question", "passage", "choices", "answer")
+VERSION = 22
+QUESTION, PASSAGE, CHOICES, ANSWER, DRAWN = range(5)
+# A question with its drawing, where it has one, is only looked for word by word.
+PARTS = ("question", "passage", "choices", "answer", "question")
 # How many items of a suite make a wording the suite's rather than an item's.
 SHARED = 5
+# So many words in a row that so many questions have, each of other words, are a stem.
+STOCKS = ((8, SHARED), (16, 3))
 # A window must hold this share of a reference's seeds, by weight, for so many nats; linear in
 # between. Of trigrams, 0.85 ** 3 = 0.61 survive where 15 % of the words are edited and 0.34 where
 # 30 % are; a short reference must be nearly a copy to count.
@@ -65,6 +72,7 @@ LONGEST_STEM = 8
 COUNTERS = 1 << 24
 END_BITS = 1 << 21
 WHOLE = 0xFFFFFF  # the position of the posting that stands for the whole text
+VERBATIM = 0xFFFFFE  # and of one that leads to a group of `verbatim`
 REFERENCE, VALUE = 0xFFFFFF, 48  # a posting's middle bits, and where its weight begins
 NAT = 1 / 16  # the unit of stored weights
 
@@ -98,6 +106,8 @@ class Index:
     weights: NDArray[np.uint8]  # in sixteenths of a nat
     offsets: NDArray[np.int64]
     totals: NDArray[np.float32]
+    stock: NDArray[np.bool_]  # for each word, whether many questions have it among the same others
+    own: NDArray[np.float32]  # the totals of the other words
     operators: NDArray[np.uint64]  # `words.Words.operators`
     part: NDArray[np.uint8]
     seeds_needed: NDArray[np.float32]  # in the unit of weights
@@ -119,6 +129,13 @@ class Index:
     filter: NDArray[np.uint64]
     # a bit for each `tokens.squash_ends` of a text that is looked for as a whole
     ends: NDArray[np.uint64]
+    # long questions by their words; see `verbatim.Groups`; `wordless` have fewer than three
+    copy_anchor: NDArray[np.int32]
+    copy_bounds: NDArray[np.int64]
+    copy_members: NDArray[np.int32]
+    # marked[r]: only brackets tell this question from others of the same words
+    marked: NDArray[np.bool_]
+    wordless: NDArray[np.int32]
     # the references' texts, for evidence only: on disk, and read where something matched
     text_bytes: NDArray[np.uint8]
     text_offsets: NDArray[np.int64]
@@ -177,7 +194,7 @@ def build(suites: list[Suite]) -> Index:
     """Index the items of `suites`. Raises `SuiteProblem` for one that protects nothing."""
     texts: dict[tuple[int, str], int] = {}
     group: list[int] = []
-    item_parts: list[tuple[int, int, int, int]] = []
+    item_parts: list[tuple[int, ...]] = []
     item_suite: list[int] = []
     item_ids: list[str] = []
     named: list[dict[str, Any]] = []
@@ -186,7 +203,7 @@ def build(suites: list[Suite]) -> Index:
         before = len(item_ids)
         seen: set[str] = set()
         for item in suite.items():
-            parts = [-1, -1, -1, -1]
+            parts = [-1] * len(PARTS)
             for part, text in enumerate(part_texts(item)):
                 if text.strip():
                     known = texts.setdefault((part, text), len(texts))
@@ -195,7 +212,7 @@ def build(suites: list[Suite]) -> Index:
                     parts[part] = known
             if parts[QUESTION] < 0:
                 raise SuiteProblem(f"suite {suite.name}: item {item.get('id')!r} has no prompt")
-            item_parts.append((parts[0], parts[1], parts[2], parts[3]))
+            item_parts.append(tuple(parts))
             item_suite.append(number)
             if (item_id := str(item["id"])) in seen:
                 raise SuiteProblem(f"suite {suite.name}: the id {item_id!r} is used twice")
@@ -229,8 +246,14 @@ def build(suites: list[Suite]) -> Index:
     asked = np.flatnonzero((part_of == QUESTION) & (np.diff(offsets) > 0))
     keys = np.concatenate([squashed[asked], keys])
     askers = np.concatenate([asked, askers])
-    seeds = choose_seeds(words, weights, offsets, part_of, parts_of, keys, askers)
+    said = [text for _, text in texts]
+    hashes = whole_hashes(words, offsets, np.empty(len(said), np.uint64))
+    copies, wordless = long_questions(said, words, offsets, hashes, parts_of)
+    seeds = choose_seeds(words, weights, offsets, part_of, parts_of, keys, askers, copies)
+    common = stock(words, offsets, part_of, hashes)
     return Index(
+        stock=common,
+        own=sums(np.where(common, 0, stored * np.float32(NAT)), offsets),
         words=words.astype(np.uint32),
         glue=read.glue,
         weights=stored,
@@ -238,6 +261,11 @@ def build(suites: list[Suite]) -> Index:
         totals=sums(stored * np.float32(NAT), offsets),
         operators=read.operators,
         ends=ends,
+        copy_anchor=copies.anchor.astype(np.int32),
+        copy_bounds=copies.bounds,
+        copy_members=copies.members.astype(np.int32),
+        marked=told_by_brackets(said, hashes, np.flatnonzero(np.isin(part_of, (QUESTION, DRAWN)))),
+        wordless=wordless,
         part=part_of,
         item_parts=parts_of,
         item_suite=np.array(item_suite, np.int16),
@@ -269,18 +297,38 @@ def called_names(text: str) -> list[int]:
     ]
 
 
-def part_texts(item: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """An item's question, passage, choices and answer as texts; '' where it has none.
+def part_texts(item: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+    """An item's parts as texts; '' where it has none.
 
     A multiple-choice item's answer is one of its choices, so it is no part of its own. The source
-    of a drawing says little about the question beside it and is left out.
+    of a drawing says little about the question beside it and is left out of it.
     """
     choices = item.get("choices") or []
     answer = "" if choices else str(item.get("answer") or "")
     joined = "\n".join(map(str, choices))
     prompt = str(item.get("prompt") or "")
     question = DRAWING.sub(" ", prompt)
-    return question if question.strip() else prompt, str(item.get("passage") or ""), joined, answer
+    question = question if question.strip() else prompt
+    drawn = prompt if question != prompt else ""
+    return question, str(item.get("passage") or ""), joined, answer, drawn
+
+
+def long_questions(
+    texts: list[str],
+    words: NDArray[np.uint64],
+    offsets: NDArray[np.int64],
+    hashes: NDArray[np.uint64],
+    item_parts: NDArray[np.int32],
+) -> tuple[Groups, NDArray[np.int32]]:
+    """The long questions without a passage by their words, and those that have hardly any."""
+    alone = item_parts[item_parts[:, PASSAGE] < 0]
+    asked = np.where(alone[:, DRAWN] >= 0, alone[:, DRAWN], alone[:, QUESTION])
+    lengths = np.diff(offsets)
+    long = [r for r in np.unique(asked).tolist() if is_long(texts[r], int(lengths[r]))]
+    chosen = np.array(long, np.int64)
+    worded = lengths[chosen] >= 3
+    copies = groups_of(words, offsets, hashes, chosen[worded])
+    return copies, chosen[~worded].astype(np.int32)
 
 
 def sums(weights: NDArray[np.float32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -305,6 +353,66 @@ def word_weights(
     times = repetitions(words, offsets, first, place, np.empty(len(words), np.float32))
     weights *= (1 + np.log(times)) / times
     return np.maximum(weights, NAT).astype(np.float32)
+
+
+def stock(
+    words: NDArray[np.uint64],
+    offsets: NDArray[np.int64],
+    part: NDArray[np.uint8],
+    hashes: NDArray[np.uint64],
+) -> NDArray[np.bool_]:
+    """Which words of questions and choices stand in a run that many others have, as STOCKS has it.
+
+    References of the same words (`hashes`) are one: what two suites ask is no stem.
+    """
+    wanted = np.isin(part, (QUESTION, CHOICES))
+    _, alike = np.unique(hashes, return_inverse=True)
+    holder = np.repeat(alike.astype(np.int32), np.diff(offsets))
+    covered = np.zeros(len(words), np.bool_)
+    for size, least in STOCKS:
+        runs = fill_runs(words, offsets, wanted, size, np.zeros_like(words))
+        places = np.flatnonzero(runs)
+        order = places[np.lexsort((holder[places], runs[places]))]
+        begins = np.zeros(len(words), np.bool_)
+        begins[order] = count_distinct(runs[order], holder[order], np.empty(len(order))) >= least
+        cover_runs(begins, size, covered)
+    return covered
+
+
+@kernel
+def fill_runs(words, offsets, wanted, size, runs):
+    """The hash of the `size` words that begin at each word; 0 where fewer are left of its text."""
+    for text in range(len(offsets) - 1):
+        if wanted[text]:
+            for i in range(offsets[text], offsets[text + 1] - size + 1):
+                state = START
+                for z in range(size):
+                    state = mix(state, words[i + z])
+                runs[i] = state
+    return runs
+
+
+@kernel
+def count_distinct(keys, holder, counts):
+    """How many holders each key has; both are in ascending order, by key and then by holder."""
+    start = 0
+    while start < len(keys):
+        end, distinct = start, 0
+        while end < len(keys) and keys[end] == keys[start]:
+            distinct += end == start or holder[end] != holder[end - 1]
+            end += 1
+        counts[start:end] = distinct
+        start = end
+    return counts
+
+
+@kernel
+def cover_runs(begins, size, covered):
+    """Mark the words of the runs of `size` words that begin where `begins` says."""
+    left = 0
+    for i in range(len(begins)):
+        left = size if begins[i] else left - 1
+        covered[i] |= left > 0
 
 
 @kernel
@@ -409,7 +517,7 @@ def shared_questions(
     """Which references are questions that items with different answers or passages ask."""
     hashes = whole_hashes(words, offsets, np.empty(len(part), np.uint64))
     asked: dict[int, set[tuple[int, str]]] = {}
-    for (question, passage, _, _), answer in zip(item_parts.tolist(), answers, strict=True):
+    for (question, passage, *_), answer in zip(item_parts.tolist(), answers, strict=True):
         known = asked.setdefault(int(hashes[question]), set())
         if len(known) < 2:
             known.add((passage, answer.strip().casefold()))
@@ -484,10 +592,12 @@ def choose_seeds(
     item_parts: NDArray[np.int32],
     wholes: NDArray[np.uint64],
     asked: NDArray[np.int64],
+    copies: Groups,
 ) -> dict[str, NDArray[Any]]:
     """The trigrams that lead to each reference, spread over it, as a hash table with a filter.
 
-    In the same table, `wholes`: the squash of each text that is a question, `asked`, as a whole.
+    In the same table, `wholes`: the squash of each text that is a question, `asked`, as a whole;
+    and the anchors of `copies`.
     """
     lengths = np.diff(offsets)
     leading = (part == QUESTION) | (part == PASSAGE)
@@ -507,12 +617,14 @@ def choose_seeds(
     totals = np.zeros(len(lengths), np.float32)
     pick_seeds(offsets, values, held, chosen, totals)
     picked = np.flatnonzero(chosen)
-    keys = np.concatenate([grams[picked], wholes])
-    place = np.concatenate([picked - offsets[holder[picked]], np.full(len(asked), WHOLE)])
-    value = np.concatenate([np.floor(values[picked] / NAT), np.zeros(len(asked))]).astype(np.int64)
-    postings = (
-        value << VALUE | np.concatenate([holder[picked].astype(np.int64), asked]) << 24 | place
-    )
+    groups = np.arange(len(copies.keys))
+    keys = np.concatenate([grams[picked], wholes, copies.keys])
+    places = picked - offsets[holder[picked]], np.full_like(asked, WHOLE)
+    place = np.concatenate([*places, np.full_like(groups, VERBATIM)])
+    value = np.zeros(len(keys), np.int64)
+    value[: len(picked)] = np.floor(values[picked] / NAT)
+    leads_to = np.concatenate([holder[picked].astype(np.int64), asked, groups])
+    postings = value << VALUE | leads_to << 24 | place
     return {
         "seeds_needed": (np.interp(nats, NATS, SEED_SHARE) * totals / NAT).astype(np.float32),
         **hash_table(keys, postings),

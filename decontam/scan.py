@@ -19,11 +19,15 @@ from decontam.decide import (
     PASSAGE_THERE,
     QUESTION_EDITED,
 )
-from decontam.index import PASSAGE, Index
+from decontam.index import CHOICES, PASSAGE, SHARED, Index
 from decontam.room import Room
 from decontam.search import (
+    COPY,
+    LETTERS,
     LONGEST_ALIGNED,
+    MOST_COPIES,
     MOST_HITS,
+    NO_COPY,
     Hits,
     Leads,
     ask_of_passages,
@@ -32,7 +36,8 @@ from decontam.search import (
     support,
     trace,
 )
-from decontam.tokens import Offsets, tokenise
+from decontam.tokens import Offsets, text_at, tokenise
+from decontam.verbatim import Copies, wordless_copies
 from decontam.words import split_words, words_of
 
 # A question asked by more items than this is looked at for the first of them only.
@@ -77,13 +82,15 @@ class Scanner:
         longest = int(self.lengths.max())
         table = 1 << int(np.ceil(np.log2(8 * longest + 4096)))
         self.leads = Leads(
-            index.slots, index.postings, index.filter, index.offsets, index.seeds_needed
-        )
+            index.slots, index.postings, index.filter, index.offsets, index.seeds_needed,
+            index.words, index.copy_anchor, index.copy_bounds, index.copy_members,
+        )  # fmt: skip
+        self.copies = Copies(index)
         self.hits = Hits.of(len(index.part), longest)
         self.least_score = self._least_score(index.totals, np.arange(len(index.part)))
         # The score is the mean of two shares, neither above 1.
         self.least_share = (2 * self.least_score - 1).astype(np.float32)
-        self.candidates = np.empty((CANDIDATES + MOST_HITS, 7), np.int64)
+        self.candidates = np.empty((CANDIDATES + MOST_COPIES + MOST_HITS, 7), np.int64)
         self.segments = np.empty((max(CANDIDATES, longest), 4), np.int64)
         self.asked = np.empty((CANDIDATES, 7), np.int64)
         self.scores = np.empty((LONGEST_ALIGNED + 1, WIDEST + 1), np.float32)
@@ -117,8 +124,29 @@ class Scanner:
                 self.hits,
                 self.candidates,
             )
+            copies = np.flatnonzero(self.candidates[:count, 6] == COPY)
+            if len(copies):
+                there = self.copies.confirmed(self.candidates[copies], batch, of.text_words)
+                self.candidates[copies[~there], 6] = NO_COPY
             found += self.measured(self.candidates, count, of)
+        wordless = self.wordless(batch, of)
+        found += self.measured(wordless, len(wordless), of) if len(wordless) else []
         return pl.concat(found) if found else pl.DataFrame(schema=MATCH)
+
+    def wordless(self, batch: Batch, of: BatchWords) -> NDArray[np.int64]:
+        """Candidates for items without words, at the beginning of the texts that hold them."""
+        index = self.index
+
+        def item_text(reference: int) -> str:
+            return text_at(index.text_bytes, index.text_offsets, reference)
+
+        found = wordless_copies(index.wordless, item_text, batch.data, batch.offsets)
+        out = np.zeros((len(found), 7), np.int64)
+        for place, (reference, text) in enumerate(found):
+            row = np.searchsorted(batch.row_texts, text, side="right") - 1
+            first = of.text_words[text]
+            out[place] = reference, row, first, first, text, 0, COPY
+        return out
 
     def traced(
         self, decided: pl.DataFrame, of: BatchWords
@@ -156,7 +184,7 @@ class Scanner:
         of: BatchWords,
     ) -> list[pl.DataFrame]:
         index = self.index
-        shares = np.empty(count, np.float32)
+        shares, own = np.empty(count, np.float32), np.empty(count, np.float32)
         numbers = np.empty((count, 9), np.int64)
         measure(
             candidates,
@@ -169,6 +197,8 @@ class Scanner:
             index.glue,
             index.weights,
             index.totals,
+            index.stock,
+            index.own,
             self.least_share,
             letters(),
             numerals(),
@@ -183,11 +213,12 @@ class Scanner:
             self.nats,
             numbers,
             shares,
+            own,
         )
         found = []
         good = np.flatnonzero(self._promising(candidates[:count], shares, numbers))
         if len(good):
-            found.append(self.matches(candidates[good], shares[good], numbers[good], of))
+            found.append(self.matches(candidates[good], shares[good], own[good], numbers[good], of))
         if candidates is self.candidates:
             done = 0
             while done < count:
@@ -223,7 +254,8 @@ class Scanner:
         enough = scores >= self._least_score(nats, reference)
         by_word = numbers[:, 3] >= BY_WORD * numbers[:, 2]
         cut_off = by_word & (numbers[:, 7] == 0) & (shares >= CUT_SHARE) & (nats >= CUT_NATS)
-        return np.where(passage, shares >= PASSAGE_THERE, enough | cut_off)
+        copy = candidates[:, 6] == COPY
+        return copy | np.where(passage, shares >= PASSAGE_THERE, enough | cut_off)
 
     def _least_score(
         self, nats: NDArray[np.float32], reference: NDArray[np.int64]
@@ -239,6 +271,7 @@ class Scanner:
         self,
         candidates: NDArray[np.int64],
         shares: NDArray[np.float32],
+        own: NDArray[np.float32],
         numbers: NDArray[np.int64],
         batch: BatchWords,
     ) -> pl.DataFrame:
@@ -269,7 +302,13 @@ class Scanner:
             self.table_at,
             parts,
         )
+        options = index.item_parts[item, CHOICES]
+        # What many items offer (Yes, No) is no item's.
+        telling = (options >= 0) & (np.diff(index.owner_offsets)[options] < SHARED)
+        choices_nats = np.where(telling, index.own[options], 0).astype(np.float32)
         text = np.searchsorted(text_words, numbers[:, 0], side="right") - 1
+        copies = candidates[:, 6] == COPY  # one of no words stands before the next text's first
+        text[copies] = candidates[copies, 4]
         return pl.DataFrame(
             {
                 "row": candidates[of, 1],
@@ -277,11 +316,15 @@ class Scanner:
                 "reference": reference[of],
                 "part": index.part[reference[of]],
                 "share": shares[of],
+                "own": own[of],
+                "own_nats": index.own[reference[of]],
                 "nats": index.totals[reference[of]],
                 "length": self.lengths[reference[of]],
-                "whole": candidates[of, 6] == 1,
+                "whole": candidates[of, 6] == LETTERS,
+                "verbatim": candidates[of, 6] == COPY,
                 "shared": index.shared[reference[of]],
                 "stem": index.stem[reference[of]],
+                "marked": index.marked[reference[of]],
                 "first": numbers[of, 0],
                 "end": numbers[of, 1],
                 "aligned": numbers[of, 2],
@@ -297,6 +340,7 @@ class Scanner:
                 "passage": parts[:, 0],
                 "choices": parts[:, 1],
                 "answer": parts[:, 2],
+                "choices_nats": choices_nats * parts[:, 1].clip(min=0),
             },
             schema=MATCH,
         )
@@ -309,11 +353,15 @@ MATCH = pl.Schema(
         "reference": pl.Int64,
         "part": pl.UInt8,
         "share": pl.Float32,
+        "own": pl.Float32,
+        "own_nats": pl.Float32,
         "nats": pl.Float32,
         "length": pl.Int64,
         "whole": pl.Boolean,
+        "verbatim": pl.Boolean,
         "shared": pl.Boolean,
         "stem": pl.Boolean,
+        "marked": pl.Boolean,
         "first": pl.Int64,
         "end": pl.Int64,
         "aligned": pl.Int64,
@@ -329,5 +377,6 @@ MATCH = pl.Schema(
         "passage": pl.Float32,
         "choices": pl.Float32,
         "answer": pl.Float32,
+        "choices_nats": pl.Float32,
     }
 )

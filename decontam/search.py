@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from decontam.index import CHOICES, NAT, PASSAGE, REFERENCE, VALUE, WHOLE, look_up
+from decontam.index import CHOICES, NAT, PASSAGE, REFERENCE, VALUE, VERBATIM, WHOLE, look_up
 from decontam.jit import inlined, kernel, part
 from decontam.tokens import NUMBER, ONE
 from decontam.words import START, clear, mix, slot_of, trigram
@@ -29,6 +29,10 @@ RECENT = 4096
 FILTERED = 2048
 MOST_HITS = 1 << 14
 MOST_IN_WINDOW = 512
+# Room for the copies of a row's last text.
+MOST_COPIES = 1 << 12
+# A text that says less is a question's only word by word: `43` is no `-4 + (-3) =`.
+LETTERS_NATS = 8.0
 # A set of words as bits: 64 times so many.
 MARKS = 64
 # A number and what it counts: where more is missing at either end, the row was cut, and what stands
@@ -48,6 +52,11 @@ MOST_ASKED = 64
 BRIDGED = 2
 
 
+# What a candidate is, in its last column: words in common, a text letter by letter, a copy word for
+# word that stands in other text, and one that looked so and is none. Below: -1 - item.
+IN_COMMON, LETTERS, COPY, NO_COPY = range(4)
+
+
 class Leads(NamedTuple):
     """What of an index leads to candidates; see `Index`."""
 
@@ -56,6 +65,10 @@ class Leads(NamedTuple):
     filter: NDArray[np.uint64]
     offsets: NDArray[np.int64]
     seeds_needed: NDArray[np.float32]
+    words: NDArray[np.uint32]
+    copy_anchor: NDArray[np.int32]
+    copy_bounds: NDArray[np.int64]
+    copy_members: NDArray[np.int32]
 
 
 class Hits(NamedTuple):
@@ -98,28 +111,35 @@ class Hits(NamedTuple):
 
 @kernel
 def find_candidates(words, text_offsets, row_texts, squashed, row, leads, hits, out):
-    """Fill `out` (reference, row, first word, last word + 1, word before, words after, whole).
+    """Fill `out` (reference, row, first word, last word + 1, word before, words after, what it is).
 
     Begins at `row`, stops when `out` might overflow; returns the next row and the rows of `out`.
     "Word before": how many words of the reference come before the first seed; after, likewise;
-    of a whole match, the text.
+    of a match of LETTERS or a COPY, the text.
     """
     found = 0
-    room = len(out) - len(hits.key)
+    room = len(out) - len(hits.key) - MOST_COPIES
     hits.recent_at[:] = -1
     while row < len(row_texts) - 1 and found < room:
         met = 0
         before = text_offsets[row_texts[row]] - 1
         for text in range(row_texts[row], row_texts[row + 1]):
             start, end = text_offsets[text], text_offsets[text + 1]
+            start_of = start
             if squashed[text]:
                 found = whole_texts(squashed[text], text, row, start, end, leads, room, out, found)
             while start < end - 2:
                 stop = min(start + len(hits.places), end - 2)
                 for n in range(filtered(words, start, stop, leads.filter, hits.places, hits.keys)):
-                    low, high = postings_of(n, before, leads, hits)
+                    low, high, again = postings_of(n, before, leads, hits)
                     for p in range(low, high):
-                        if leads.postings[p] & WHOLE == WHOLE:
+                        place = leads.postings[p] & WHOLE
+                        if place == VERBATIM:
+                            at = hits.places[n]
+                            found = copies(
+                                words, text, row, p, at, start_of, end, leads, room, out, found
+                            )
+                        if place >= VERBATIM or again:
                             continue
                         hits.key[met] = leads.postings[p]
                         hits.word[met] = hits.places[n]
@@ -146,24 +166,48 @@ def whole_texts(squashed, text, row, start, end, leads, room, out, found):
             out[found, 3] = end
             out[found, 4] = text
             out[found, 5] = 0
-            out[found, 6] = 1
+            out[found, 6] = LETTERS
             found += 1
+    return found
+
+
+@part
+def copies(words, text, row, p, at, start, end, leads, room, out, found):
+    """Candidates for the items whose words, all of them, stand around the anchor at `at`."""
+    group = leads.postings[p] >> 24 & REFERENCE
+    low, high = leads.copy_bounds[group], leads.copy_bounds[group + 1]
+    first = leads.copy_members[low]
+    length = leads.offsets[first + 1] - leads.offsets[first]
+    begin = at - leads.copy_anchor[group]
+    if begin < start or begin + length > end:
+        return found
+    for i in range(length):
+        if np.uint32(words[begin + i]) != leads.words[leads.offsets[first] + i]:
+            return found
+    for member in range(low, min(high, low + room + MOST_COPIES - found)):
+        out[found, 0] = leads.copy_members[member]
+        out[found, 1] = row
+        out[found, 2] = begin
+        out[found, 3] = begin + length
+        out[found, 4] = text
+        out[found, 5] = 0
+        out[found, 6] = COPY
+        found += 1
     return found
 
 
 @inlined
 def postings_of(n, before, leads, hits):
-    """(first, one past the last) of what the n-th trigram leads to; none where the row, whose words
-    come after `before`, had the same one just before."""
+    """(first, one past the last) of what the n-th trigram leads to, and whether the row, whose
+    words come after `before`, had the same one just before."""
     i, key = hits.places[n], hits.keys[n]
     low, high = look_up(key, leads.slots)
     place = key & np.uint64(RECENT - 1)
     again = hits.recent_key[place] == key and hits.recent_at[place] > max(i - REPEAT, before)
-    if again or low == high:
-        return 0, 0
-    hits.recent_key[place] = key
-    hits.recent_at[place] = i
-    return low, high
+    if low < high and not again:
+        hits.recent_key[place] = key
+        hits.recent_at[place] = i
+    return low, high, again
 
 
 @inlined
@@ -247,7 +291,7 @@ def group_hits(hits, count, row, leads, out, found):
             out[found, 3] = hit_word[high] + 3
             out[found, 4] = hit_key[low] & WHOLE
             out[found, 5] = length - (hit_key[high] & WHOLE) - 3
-            out[found, 6] = 0
+            out[found, 6] = IN_COMMON
             found += 1
     return found
 
@@ -626,6 +670,17 @@ def numbers_lost(reference, window, match, first, last, numerals):
     return max(0, min(lost, other))
 
 
+@part
+def same_words(words, first, last, ref_words, start, end):
+    """Whether a stretch of a row has the words of a reference."""
+    if last - first != end - start:
+        return False
+    same = True
+    for i in range(end - start):
+        same &= np.uint32(words[first + i]) == ref_words[start + i]
+    return same
+
+
 @inlined
 def narrowed(words, low, high, windows):
     """The low halves of the words from `low` to `high`, as references hold theirs."""
@@ -675,6 +730,8 @@ def measure(
     ref_glue,
     weights,
     totals,
+    stock,
+    own_totals,
     least_share,
     letters,
     numerals,
@@ -689,13 +746,15 @@ def measure(
     ref_nats,
     numbers,
     shares,
+    own_shares,
 ):
     """Measure each candidate; a text that is the reference letter by letter, and whose operators
     are the same or gone, is one by definition.
 
     A candidate of which less than `least_share` is aligned is let go: 0 in every column. So is one
     of less than half whose wording, at its best, leaves it short of the score behind `least_share`.
-    `shares`: aligned share of the weight. `numbers`: nine columns, (first word, last word + 1,
+    `shares`: aligned share of the weight, `own_shares` of that of the words that are no stem's.
+    `numbers`: nine columns, (first word, last word + 1,
     words aligned, longest run of the reference aligned word by word, numbers replaced, numbers,
     operators replaced, words before its first two aligned in a row, words of the stretch as
     `foreign` counts them); words count from the start of the batch.
@@ -706,12 +765,23 @@ def measure(
         start, end = offsets[reference], offsets[reference + 1]
         length = end - start
         shares[c] = 0.0
+        own_shares[c] = 1.0
         numbers[c, :] = 0
-        if candidates[c, 6] == 1:
+        if candidates[c, 6] == NO_COPY:
+            continue
+        if candidates[c, 6] == COPY:
+            shares[c] = 1.0
+            numbers[c, 0], numbers[c, 1] = candidates[c, 2], candidates[c, 3]
+            numbers[c, 2] = numbers[c, 3] = numbers[c, 8] = length
+            continue
+        if candidates[c, 6] == LETTERS:
             theirs = text_operators[candidates[c, 4]]
             first, last = candidates[c, 2], candidates[c, 3]
             after_passage = last - first > 2 * length
-            if after_passage or theirs == 0 or theirs == ref_operators[reference]:
+            there = after_passage or theirs == 0 or theirs == ref_operators[reference]
+            if not after_passage and totals[reference] < LETTERS_NATS:
+                there &= same_words(words, first, last, ref_words, start, end)
+            if there:
                 shares[c] = 1.0
                 numbers[c, 0] = last - length if after_passage else first
                 numbers[c, 1] = last
@@ -741,10 +811,13 @@ def measure(
         weight += renamed_weight
         share = weight / max(totals[reference], np.float32(NAT))
         first, last, aligned, run, longest, missing = high - low, -1, 0, 0, 0, 0
+        own = np.float32(0.0)
         for i in range(length):
             if match[i] < 0:
                 run = 0
                 continue
+            if not stock[start + i]:
+                own += nats[i]
             run = run + 1 if i and match[i - 1] == match[i] - 1 else 1
             if run == 2 and longest == 1:  # a single word may be there for any reason
                 missing = i - 1
@@ -762,6 +835,8 @@ def measure(
             replaced = numbers_lost(here, window, match, first, last, numerals)
             operators = 0
         shares[c] = share
+        if own_totals[reference] > 0:
+            own_shares[c] = min(own / own_totals[reference], np.float32(1.0))
         numbers[c, 0] = low + first
         numbers[c, 1] = low + last + 1
         numbers[c, 2] = aligned + renamed_words

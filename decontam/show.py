@@ -17,6 +17,8 @@ def summary(report: dict[str, Any]) -> str:
     lines.append(f"texts were read from: {_keys(report['keys'])}")
     if report["rows_without_text"]:
         lines.append(f"{report['rows_without_text']:,} rows hold no text: not checked")
+    if missing := report.get("missing"):
+        lines.append(f"asked for and NOT CHECKED, no items at hand: {', '.join(missing)}")
     lines += ["", f"{'source':32} {'rows':>10} {'drop':>8} {'worst':>7}  verdict"]
     for s in sorted(report["sources"], key=lambda s: -s["rows_dropped"]):
         lines.append(

@@ -8,11 +8,14 @@ A text becomes a sequence of tokens, each a 64-bit hash whose low two bits are i
   (the price: `3.5` and `35` are one token). Digits and letters never share a token.
 * `CHARACTER`: one character of a script written without spaces (Chinese, Japanese, Korean, Thai).
 * `OPERATOR`: one of `+ - * / = < > ^ % & | ~` or a mathematical symbol, so that `z^4+z^2` is not
-  `z^4-z^2`. A hyphen between words is none. What only reads words drops these: `h & 3 == OPERATOR`.
+  `z^4-z^2`. A hyphen between words is none, nor is a mark that lays out a line: `> `, `- `, `* `,
+  `>>> `, `// ` at its beginning. What only reads words drops these: `h & 3 == OPERATOR`.
 
 Everything else separates. Before that, Unicode is folded: NFKC and case, accents off, zero-width,
 bidi and soft-hyphen characters out, typographic quotes and dashes to ASCII, and the Cyrillic and
-Greek letters that look exactly Latin to Latin.
+Greek letters that look exactly Latin to Latin. `2³` is read as `2^3`, `3½` as `3 1/2`: no number
+takes a raised, lowered or broken one for its own digits. Traditional Chinese is read as simplified,
+and what JSON escapes (`\\u4e0b`, `\\n`) as what it stands for.
 
 `tokenise(data, offsets) -> (hashes, token_offsets)` is the stable entry for other packages: a batch
 of texts as Arrow holds them (UTF-8 bytes and n + 1 offsets; `arrow_texts` gives these from a
@@ -20,8 +23,10 @@ pyarrow or polars string column without copying). It releases the GIL. `decontam
 files, JSONL and Parquet, as such batches.
 """
 
+import json
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,7 +35,15 @@ from numpy.typing import NDArray
 
 from decontam.jit import cache_folder, inlined, kernel, part
 from decontam.room import Room
-from decontam.simd import WIDTH, beyond_ascii64, classes64, copy64, load8, trailing_zeros
+from decontam.simd import (
+    WIDTH,
+    among64,
+    beyond_ascii64,
+    classes64,
+    copy64,
+    load8,
+    trailing_zeros,
+)
 
 Bytes = NDArray[np.uint8]
 Offsets = NDArray[np.int64]
@@ -45,6 +58,7 @@ OPERATORS = "+-*/=<>^%&|~"
 LOOK_ALIKE = str.maketrans("аеорсхуіјѕοвкмнт", "aeopcxyijsobkmht")
 CAPITALS = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX")
 SYMBOLS = {"×": "*", "÷": "/", "−": "-", "≤": "<", "≥": ">", "⋅": "*", "·": "*", "∗": "*", "⁄": "/"}
+NEGATION = "\u0338"  # a stroke through a symbol
 APOSTROPHES = "'’‘ʼ`"
 # Scripts written without spaces between words.
 UNSPACED = (
@@ -57,7 +71,12 @@ UNSPACED = (
     (0xF900, 0xFAFF),
     (0x20000, 0x2FFFF),
 )
+_CHINESE = json.loads(Path(__file__).with_name("simplified.json").read_text(encoding="utf-8"))
+SIMPLIFIED = str.maketrans(_CHINESE["traditional"], _CHINESE["simplified"])
 TABLE_SIZE = 0x30000
+# What stands apart from the digits before and after it; of the first kind, with a `^` before it.
+RAISED, APART = 1, 2
+KIND = 4  # a folded character's length is in the lower bits, its kind above
 
 # Classes of ASCII bytes in folded text; a byte of 128 and more is always part of a letter.
 SEPARATOR_BYTE, LETTER_BYTE, DIGIT_BYTE, OPERATOR_BYTE, APOSTROPHE_BYTE, POINT_BYTE = range(6)
@@ -73,12 +92,12 @@ def fold_character(character: str) -> str:
     if category == "Cf" or unicodedata.combining(character) or 0xFE00 <= code <= 0xFE0F:
         return ""
     if any(low <= code <= high for low, high in UNSPACED) and category[0] in "LNM":
-        return f" {unicodedata.normalize('NFKC', character)} "
+        return f" {unicodedata.normalize('NFKC', character).translate(SIMPLIFIED)} "
     plain = unicodedata.normalize("NFKD", SYMBOLS.get(character, character))
     plain = unicodedata.normalize("NFKD", plain.translate(CAPITALS).casefold()).translate(
         LOOK_ALIKE
     )
-    return "".join(map(_fold_plain, plain))
+    return "".join(_fold_plain(SYMBOLS.get(piece, piece)) for piece in plain)
 
 
 def _fold_plain(character: str) -> str:
@@ -93,12 +112,23 @@ def _fold_plain(character: str) -> str:
         # An operator of its own for each symbol would need a wider alphabet; the code's residue
         # tells most of them apart.
         return OPERATORS[ord(character) % len(OPERATORS)]
+    if character == NEGATION:  # `≠` is no `=`
+        return "/"
     return "" if unicodedata.combining(character) else " "
 
 
+def fold_kind(character: str) -> int:
+    """RAISED for a power's digits, APART for an index's, a fraction, a ringed number; else 0."""
+    form, category = unicodedata.decomposition(character), unicodedata.category(character)
+    if form.startswith("<super>") and (category in ("No", "Sm") or character in "ⁿⁱ"):
+        return RAISED
+    return APART if category == "No" or (form.startswith("<sub>") and category == "Sm") else 0
+
+
 def _fold_table() -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
-    """For each code point, its folded UTF-8 bytes (at most eight, packed), and how many."""
-    path = cache_folder() / f"fold-{unicodedata.unidata_version}-2.npz"
+    """For each code point, its folded UTF-8 bytes (at most eight, packed), and how many, with its
+    `fold_kind` in the bits from KIND on."""
+    path = cache_folder() / f"fold-{unicodedata.unidata_version}-4.npz"
     if path.exists():
         stored = np.load(path)
         return stored["packed"], stored["length"]
@@ -108,7 +138,7 @@ def _fold_table() -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
         folded = " " if 0xD800 <= code < 0xE000 else fold_character(chr(code))
         encoded = folded.encode()[:8].decode(errors="ignore").encode()
         packed[code] = int.from_bytes(encoded, "little")
-        length[code] = len(encoded)
+        length[code] = len(encoded) | fold_kind(chr(code)) << KIND
     partial = path.with_suffix(f".{id(packed)}.npz")
     np.savez_compressed(partial, packed=packed, length=length)
     partial.replace(path)
@@ -134,7 +164,8 @@ FOLDING = (FOLDED, FOLDED_LENGTH, BYTE_CLASS, LOWER)
 SEED = np.uint64(0x243F6A8885A308D3)
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
 FINISH = np.uint64(0xD6E8FEB86659FD93)
-HYPHEN, POINT, NINE = ord("-"), ord("."), ord("9")
+HYPHEN, POINT, ZERO, NINE = ord("-"), ord("."), ord("0"), ord("9")
+SPACE, CARET, LENGTH = ord(" "), ord("^"), (1 << KIND) - 1
 ONE, ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
 EVERY_HIGH = np.uint64(0x8080808080808080)
 # Whether a comma belongs to a number takes four more bytes to tell: a word or number that ends
@@ -144,34 +175,116 @@ DECIDED = WIDTH - 5
 ENDS = 8
 
 
+HEX = np.full(256, -1, np.int64)
+for _digit in "0123456789abcdefABCDEF":
+    HEX[ord(_digit)] = int(_digit, 16)
+BACKSLASH, LETTER_U, LETTER_N, LETTER_A, LETTER_Z = map(ord, "\\unaz")
+NEWLINE, TABULATOR, RETURN, GREATER, EQUALS = map(ord, "\n\t\r>=")
+# Operators that may be marks of layout at the beginning of a line.
+MARK = np.zeros(256, np.bool_)
+MARK[list(b"+-*/>%|~")] = True
+LONGEST_EQUALS = 3  # more equal signs are a line drawn, not an operator
+
+
 @part
-def is_ascii(data, start, end):
-    bits = np.uint8(0)
+def is_plain(data, start, end):
+    """Whether a text is ASCII without what JSON escapes: it folds to itself."""
+    bits = escapes = np.uint8(0)
     for i in range(np.uint64(start), np.uint64(end)):
         bits |= data[i]
-    return bits < 128
+    if bits >= 128:
+        return False
+    for i in range(np.uint64(start) + ONE, np.uint64(end)):
+        letter = (data[i] == LETTER_U) | (data[i] == LETTER_N)
+        escapes |= np.uint8((data[i - ONE] == BACKSLASH) & letter)
+    if not escapes:
+        return True
+    found = 0
+    for i in range(start, end):
+        if data[i] == BACKSLASH:
+            found += escaped(data, i, end)[1]
+    return found == 0
+
+
+@part
+def escaped(data, i, end):
+    """What the JSON escape at `i` stands for, and how many bytes it has; 0 where there is none.
+
+    `\\n` is one where no small letter follows: LaTeX has `\\nabla`.
+    """
+    i, end = np.int64(i), np.int64(end)
+    if i + 1 >= end:
+        return 0, 0
+    if data[i + 1] == LETTER_N:
+        small = i + 2 < end and LETTER_A <= data[i + 2] <= LETTER_Z
+        return (0, 0) if small else (NEWLINE, 2)
+    code = hex_at(data, i, end)
+    if code < 0:
+        return 0, 0
+    if 0xD800 <= code < 0xDC00:
+        low = hex_at(data, i + 6, end)
+        if 0xDC00 <= low < 0xE000:
+            return 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00), 12
+    return code, 6
+
+
+@part
+def hex_at(data, i, end):
+    """The number that `\\uXXXX` at `i` gives, or -1."""
+    if i + 6 > end or data[i] != BACKSLASH or data[i + 1] != LETTER_U:
+        return -1
+    code = 0
+    for k in range(i + 2, i + 6):
+        digit = HEX[data[k]]
+        if digit < 0:
+            return -1
+        code = code << 4 | digit
+    return code
+
+
+@inlined
+def is_digit(byte):
+    return ZERO <= byte <= NINE
 
 
 @part
 def fold(data, start, end, packed, lengths, out, origin):
     """Fold UTF-8 `data[start:end]` into `out`; returns the bytes written.
 
-    `out` needs three bytes for each byte of the text, and WIDTH more. `origin`, when not empty,
+    `out` needs three bytes for each byte of the text, and WIDTH more: `½` has two, and is `1/2`
+    between spaces. `origin`, when not empty,
     receives for each byte written the index of the character (not byte) that it came from.
     """
     written = 0
     character = 0
+    kind = 0
     i = start
     while i < end:
+        if kind and data[i] < 128:
+            if is_digit(data[i]):
+                out[written] = SPACE
+                if len(origin):
+                    origin[written] = character
+                written += 1
+            kind = 0
         if len(origin) == 0 and i + WIDTH <= end:
             copy64(data, i, out, written)
-            plain = trailing_zeros(beyond_ascii64(data, i))
+            plain = trailing_zeros(beyond_ascii64(data, i) | among64(data, i, "\\"))
             i += plain
             written += plain
             if plain == WIDTH:
                 continue
         first = np.int64(data[i])
-        if first < 128:
+        code, size = escaped(data, i, end) if first == BACKSLASH else (0, 0)
+        if size and code < 128:
+            out[written] = code
+            if len(origin):
+                origin[written] = character
+            written += 1
+            character += size
+            i += size
+            continue
+        if first < 128 and not size:
             out[written] = data[i]
             if len(origin):
                 origin[written] = character
@@ -179,7 +292,10 @@ def fold(data, start, end, packed, lengths, out, origin):
             character += 1
             i += 1
             continue
-        if first < 0xE0 and i + 1 < end:
+        if size:
+            i += size
+            character += size - 1
+        elif first < 0xE0 and i + 1 < end:
             code = (first & 31) << 6 | np.int64(data[i + 1]) & 63
             i += 2
         elif first < 0xF0 and i + 2 < end:
@@ -194,7 +310,16 @@ def fold(data, start, end, packed, lengths, out, origin):
             break
         if code < len(packed):
             rest = packed[code]
-            for _ in range(lengths[code]):
+            before, kind = kind, lengths[code] >> KIND
+            if kind and (kind == APART or before != RAISED):
+                # A raised number is one number; beside a digit, a broken one is another.
+                digit = written > 0 and is_digit(out[written - 1])
+                if kind == RAISED or (digit and before == 0):
+                    out[written] = CARET if kind == RAISED else SPACE
+                    if len(origin):
+                        origin[written] = character
+                    written += 1
+            for _ in range(np.int64(lengths[code]) & LENGTH):
                 out[written] = rest & np.uint64(255)
                 if len(origin):
                     origin[written] = character
@@ -215,6 +340,40 @@ def is_operator_hyphen(data, i, start, end, classes):
     word_before = before == LETTER_BYTE and i - 2 >= start and classes[data[i - 2]] == LETTER_BYTE
     word_after = after == LETTER_BYTE and i + 2 < end and classes[data[i + 2]] == LETTER_BYTE
     return not (word_before or word_after)
+
+
+@part
+def is_line_mark(data, i, start, end):
+    """Whether the operator at `i` only lays out its line: a mark of a quotation, a list, a comment
+    or a table at its beginning, or a line drawn."""
+    mark = data[i]
+    if not MARK[mark] and mark != EQUALS:
+        return False
+    after = i + 1
+    while after < end and data[after] == mark:
+        after += 1
+    before = i - 1
+    while before >= start and data[before] == mark:
+        before -= 1
+    blank = after == end or is_blank(data[after]) or data[after] == NEWLINE
+    if mark == EQUALS:
+        joined = before >= start and data[before] == GREATER
+        if joined or not blank or after - before - 1 <= LONGEST_EQUALS:
+            return False
+    if not blank and (mark != GREATER or data[after] == EQUALS):
+        return False
+    while before >= start:
+        other, follows = data[before], data[before + 1]
+        marks = MARK[other] and (follows == other or is_blank(follows))
+        if not (is_blank(other) or other == GREATER or marks):
+            break
+        before -= 1
+    return before < start or data[before] == NEWLINE
+
+
+@inlined
+def is_blank(byte):
+    return byte in (SPACE, TABULATOR, RETURN)
 
 
 @part
@@ -367,6 +526,8 @@ def tokens_of_window(data, i, start, end, classes, lower, out, at, spans, base):
             hyphen = data[first] == HYPHEN
             if hyphen and not is_operator_hyphen(data, first, start, end, classes):
                 continue
+            if is_line_mark(data, first, start, end):
+                continue
             token = hash_operator(data[first])
         elif between >> np.uint64(place) << np.uint64(WIDTH - length):
             kind = run_class(data[first], length)
@@ -387,8 +548,10 @@ def token_at(data, i, start, end, classes, lower, out, at, spans, base):
         stop = run_end(data, i, end, classes)
         kind = run_class(data[i], stop - i)
         token = hash_bytes(data, i, stop, classes, lower, kind)
-    elif of == OPERATOR_BYTE and (
-        data[i] != HYPHEN or is_operator_hyphen(data, i, start, end, classes)
+    elif (
+        of == OPERATOR_BYTE
+        and (data[i] != HYPHEN or is_operator_hyphen(data, i, start, end, classes))
+        and not is_line_mark(data, i, start, end)
     ):
         token = hash_operator(data[i])
     else:
@@ -452,7 +615,7 @@ def tokenise_batch(
     for text in range(len(offsets) - 1):
         start, end = offsets[text], offsets[text + 1]
         folded = data
-        if not is_ascii(data, start, end):
+        if not is_plain(data, start, end):
             end = fold(data, start, end, packed, lengths, scratch, none)
             start = 0
             folded = scratch

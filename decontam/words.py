@@ -22,7 +22,7 @@ from decontam.tokens import (
     Offsets,
     fold,
     hash_operator,
-    is_ascii,
+    is_plain,
     pack,
     read_only,
     tokenise,
@@ -229,7 +229,7 @@ def word_places(
 ):  # fmt: skip
     """Character spans of a text's words into the first rows of `spans`; returns how many."""
     folded, base = data, start
-    plain = is_ascii(data, start, end)
+    plain = is_plain(data, start, end)
     if not plain:
         end = fold(data, start, end, packed, lengths, scratch, origin)
         folded, base = scratch, 0

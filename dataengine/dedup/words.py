@@ -2,8 +2,8 @@
 
 A word is a run of letters and digits (a character of a script without spaces is a word of its
 own), so `3.5` is two and is not `35`. `+ / = < > ^ % &` are words too, and so are `-` as a sign
-(`-3`) and `#` after a word (`C#`); where these lay out text (bullets, headings) they separate,
-as everything else does.
+(`-3`), `- *` between two operands (`48 * 6`) and `#` after a word (`C#`); where these lay out text
+(bullets, headings, emphasis) they separate, as everything else does.
 
 Two steps with few branches, because one at every word's end costs more than all else: list where
 words start and end (as bits of 64 bytes at a time), hash each word (eight bytes at a time).
@@ -15,7 +15,7 @@ import numpy as np
 
 from decontam.jit import inlined, part
 from decontam.simd import WIDTH, among64, classes64, load8, trailing_zeros
-from decontam.tokens import ALL, FOLDED, FOLDED_LENGTH, ONE, absorb, fold, is_ascii, lower8
+from decontam.tokens import ALL, FOLDED, FOLDED_LENGTH, ONE, absorb, fold, is_plain, lower8
 
 PAD = 2 * WIDTH
 """Bytes to be had beyond a text: kernels read whole blocks, and `fold` writes them."""
@@ -46,13 +46,43 @@ class Scratch:
         return self.held
 
 
+OPERAND_ENDS, OPERAND_STARTS = np.zeros(256, np.bool_), np.zeros(256, np.bool_)
+OPERAND_ENDS[list(b"0123456789)]}")] = True
+OPERAND_STARTS[list(b"0123456789([{")] = True
+LETTERS = np.zeros(256, np.bool_)
+LETTERS[list(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] = True
+SPACE = ord(" ")
+
+
+@part
+def between_operands(text, at, size):
+    """Whether the symbol at `at` stands between two numbers, brackets or single letters, with one
+    blank at most on each side."""
+    left, right = at - 1, at + 1
+    if left >= 0 and text[left] == SPACE:
+        left -= 1
+    if right < size and text[right] == SPACE:
+        right += 1
+    if left < 0 or right >= size:
+        return False
+    alone_left = LETTERS[text[left]] and (left == 0 or not is_part(text[left - 1]))
+    alone_right = LETTERS[text[right]] and (right + 1 == size or not is_part(text[right + 1]))
+    return (OPERAND_ENDS[text[left]] or alone_left) and (OPERAND_STARTS[text[right]] or alone_right)
+
+
+@inlined
+def is_part(byte):
+    """A byte of a word."""
+    return byte >= 128 or LETTERS[byte] or 48 <= byte <= 57
+
+
 @inlined
 def marks64(text, at, size):
     """Of 64 bytes, a bit for each that is in the text and part of a word, a symbol, a hyphen, a
-    sharp sign."""
+    sharp sign, an operator where operands stand beside it."""
     if at >= size:
         nothing = np.uint64(0)
-        return nothing, nothing, nothing, nothing
+        return nothing, nothing, nothing, nothing, nothing
     inside = ALL >> np.uint64(max(0, WIDTH - (size - at)))
     classes = classes64(text, at)
     return (
@@ -60,6 +90,7 @@ def marks64(text, at, size):
         among64(text, at, "+/=<>%&^") & inside,
         among64(text, at, "-") & inside,
         among64(text, at, "#") & inside,
+        among64(text, at, "-*") & inside,
     )
 
 
@@ -81,16 +112,21 @@ def split(text, size, starts, ends):
     goes on. A symbol is a word of one byte.
     """
     opened = closed = word_before = symbol_before = np.uint64(0)
-    word, symbol, hyphen, sharp = marks64(text, 0, size)
+    word, symbol, hyphen, sharp, operator = marks64(text, 0, size)
     for at in range(0, size + 1, WIDTH):
         ahead = marks64(text, at + WIDTH, size)
         before, after = word << ONE | word_before, word >> ONE | ahead[0] << LAST
         symbol |= hyphen & ~before & after | sharp & before
+        while operator != 0:
+            place = trailing_zeros(operator)
+            operator &= operator - ONE
+            if between_operands(text, at + place, size):
+                symbol |= ONE << np.uint64(place)
         first, past = word & ~before | symbol, before & ~word | symbol << ONE | symbol_before
         opened = list_bits(first, at, starts, opened)
         closed = list_bits(past, at, ends, closed)
         word_before, symbol_before = word >> LAST, symbol >> LAST
-        word, symbol, hyphen, sharp = ahead
+        word, symbol, hyphen, sharp, operator = ahead
     return np.int64(closed)
 
 
@@ -141,7 +177,7 @@ def tokens_of(texts, row, by_character, tables, scratch):
     at = 0
     for piece in range(texts.rows[row], texts.rows[row + 1]):
         text, start, end = texts.data, texts.starts[piece], texts.ends[piece]
-        if end + WIDTH > len(text) or not is_ascii(text, start, end):
+        if end + WIDTH > len(text) or not is_plain(text, start, end):
             end = fold(text, start, end, tables[0], tables[1], folded, nowhere)
             text, start = folded, 0
         text = text[start:]

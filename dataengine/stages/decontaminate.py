@@ -30,7 +30,7 @@ class Decontaminate(Stage):
     """Drops rows that hold items of the suites it protects. See `decontam/` for the method."""
 
     name: ClassVar[str] = "decontaminate"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
 
     against: tuple[str, ...] = ("development", "unseen", "safety")
     """Tiers, suites, suite files or folders of them (relative to the mixture)."""
@@ -39,6 +39,9 @@ class Decontaminate(Stage):
     is asked of the Hub, and suites that are not in it are declared as not protected."""
     method: Literal["default", "tulu3"] = "default"
     """`tulu3` is the published rule: 8-grams, over half of an item's tokens, user turns."""
+    missing: Literal["tell", "refuse"] | None = None
+    """What becomes of a build where a suite's items are not at hand: it goes on, and says so in its
+    summary, its card and its manifest, or it stops. By default it stops where it is published."""
     paraphrases: Paraphrases | None = None
     """`true`, or {judge: MODEL}: paraphrases too, in the rows that hold no item as it is."""
     base: Path = Field(default=Path(), exclude=True)
@@ -60,7 +63,9 @@ class Decontaminate(Stage):
     def identity(self) -> dict[str, Any]:
         second = self.paraphrases
         judge = second.models[second.judge].identity() if second and second.judge else None
-        return super().identity() | {"judge": judge}
+        # Whether it stops changes no row.
+        decides = {k: v for k, v in super().identity().items() if k != "missing"}
+        return decides | {"judge": judge}
 
     def needs(self) -> dict[str, str]:
         found = {suite.name: "missing" if suite.missing else suite.hash for suite in self.suites}
@@ -73,6 +78,18 @@ class Decontaminate(Stage):
                 raise UserError(f"decontaminate: {error}") from None
             found["paraphrases by"] = embedding.MODEL
         return found
+
+    def refuse_missing(self) -> None:
+        """Raises:
+        UserError: a suite's items are not at hand.
+        """
+        missing = [suite.name for suite in self.suites if suite.missing]
+        if missing:
+            raise UserError(
+                f"decontaminate: no items at hand of {', '.join(missing)}, so nothing would be "
+                "checked against them; give their files under path:, take them out of against:, "
+                "or say missing: tell to go on without"
+            )
 
     def settled(self) -> bool:
         return self.path is not None or all(map(self._is_file, self.against))
@@ -99,23 +116,10 @@ class Decontaminate(Stage):
             raise UserError(f"decontaminate: {error}") from None
 
     def survey(self, table: Table, context: Context) -> Survey:
-        from decontam.check import check
-
         missing = [suite.name for suite in self.suites if suite.missing]
         if missing and context.notify:
-            context.notify(f"not protected, for want of their items: {', '.join(missing)}")
-        try:
-            findings = check(
-                list(table.parts),
-                [suite for suite in self.suites if not suite.missing],
-                method=self.method,
-                cache=context.cache,
-                threads=context.workers,
-                paraphrases=self.paraphrases is not None,
-                allow_textless=True,
-            )
-        except ValueError as error:
-            raise UserError(f"decontaminate: {error}") from None
+            context.notify(f"asked for and NOT CHECKED, no items at hand: {', '.join(missing)}")
+        findings = self._found(table, context)
         if self.paraphrases and self.paraphrases.judge:
             findings = self._judged(findings, self.paraphrases, context)
         return Survey(
@@ -126,6 +130,28 @@ class Decontaminate(Stage):
             },
             figures=findings.report | {"missing": missing},
         )
+
+    def _found(self, table: Table, context: Context) -> Any:
+        """What the check finds; nothing, of no rows, where no suite has its items at hand."""
+        from decontam.check import check
+        from decontam.evidence import EVIDENCE
+        from decontam.findings import findings
+
+        present = [suite for suite in self.suites if not suite.missing]
+        if not present:
+            return findings(pl.DataFrame(schema=EVIDENCE), [], {}, {"method": self.method})
+        try:
+            return check(
+                list(table.parts),
+                present,
+                method=self.method,
+                cache=context.cache,
+                threads=context.workers,
+                paraphrases=self.paraphrases is not None,
+                allow_textless=True,
+            )
+        except ValueError as error:
+            raise UserError(f"decontaminate: {error}") from None
 
     def _judged(self, findings: Any, second: Paraphrases, context: Context) -> Any:
         from dataengine.models.session import session

@@ -12,6 +12,7 @@ class ExactDedup(Stage):
     """Drops rows whose normalised prompt or whole text has been seen before."""
 
     name: ClassVar[str] = "exact_dedup"
+    version: ClassVar[int] = 2
 
     side: Literal["prompt", "row"] = "row"
     """What must be equal: the prompt (one answer per prompt stays), or all of the row."""

@@ -18,6 +18,7 @@ class NearDedup(Stage):
     """Drops rows that share most of their shingles with a row that stays."""
 
     name: ClassVar[str] = "near_dedup"
+    version: ClassVar[int] = 2
 
     threshold: float = Field(0.8, ge=0.7, lt=1)
     """Jaccard similarity of the shingle sets from which two rows count as one."""

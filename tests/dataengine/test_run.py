@@ -21,8 +21,7 @@ class Brittle(TurnFilter):
 
     name: ClassVar[str] = "brittle_in_a_test"
 
-    def find(self, turns, number):
-        text = turns[number]["content"]
+    def find(self, text, turns, number):
         if "raise" in text:
             raise KeyError("a defect of the filter")
         return Finding("says drop", 0, 4) if "drop" in text else None
@@ -67,7 +66,7 @@ def test_halving_finds_exactly_the_rows_that_raise(texts):
 
 @pytest.mark.parametrize("error", [UserError("bad input"), OSError("disk"), MemoryError()])
 def test_what_no_row_is_the_cause_of_stops_the_build(error, mix, built, monkeypatch):
-    def broken(self, turns, number):
+    def broken(self, text, turns, number):
         raise error
 
     monkeypatch.setattr(Brittle, "find", broken)

@@ -1,9 +1,12 @@
 """Kernels that only kernels call, for tests to call."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numba
+
+from decontam import tokens
 
 
 def from_python(part: Callable) -> Callable:
@@ -14,3 +17,38 @@ def from_python(part: Callable) -> Callable:
         return part(*arguments)
 
     return entry
+
+
+ESCAPED = re.compile(
+    r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})|\\n(?![a-z])"
+)
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    high, low, code = found.groups()
+    if high:
+        return chr(0x10000 + ((int(high, 16) - 0xD800) << 10) + (int(low, 16) - 0xDC00))
+    return chr(int(code, 16)) if code else "\n"
+
+
+def plain_fold(text: str) -> str:
+    """What `tokens.fold` makes of a text, in Python that is plain rather than fast."""
+    out, before = "", 0
+    for character in ESCAPED.sub(_unescaped, text):
+        code = ord(character)
+        if code >= tokens.TABLE_SIZE:
+            continue
+        if code < 128:
+            out += " " * (before > 0 and character.isdigit()) + character
+            before = 0
+            continue
+        surrogate = 0xD800 <= code < 0xE000
+        kind = 0 if surrogate else tokens.fold_kind(character)
+        if kind == tokens.RAISED and before != tokens.RAISED:
+            out += "^"
+        elif kind == tokens.APART and before == 0 and out[-1:].isascii() and out[-1:].isdigit():
+            out += " "
+        before = kind
+        folded = " " if surrogate else tokens.fold_character(character)
+        out += folded.encode()[:8].decode(errors="ignore")
+    return out

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decontam import tokens
 from decontam.tokens import CHARACTER, NUMBER, OPERATOR, WORD, arrow_texts, pack, tokenise
 from decontam.words import NUMERALS, word_spans, words_of
+from tests.decontam.kernels import plain_fold
 
 LETTER = r"(?:[a-z]|[^\x00-\x7f])"
 PLAIN = re.compile(
@@ -24,9 +24,7 @@ PLAIN = re.compile(
 
 
 def plain_tokens(text: str) -> list[tuple[str, int]]:
-    folded = "".join(map(folded_character, text)).translate(
-        {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
-    )
+    folded = plain_fold(text).translate({code: code + 32 for code in range(ord("A"), ord("Z") + 1)})
     result = []
     for match in PLAIN.finditer(folded):
         found = match.group()
@@ -35,19 +33,20 @@ def plain_tokens(text: str) -> list[tuple[str, int]]:
             result.append((re.sub("['`]", "", found), CHARACTER if alone else WORD))
         elif match.lastgroup == "number":
             result.append((re.sub("[.,]", "", found), NUMBER))
-        elif found != "-" or not joins_words(folded, match.start()):
+        elif (found != "-" or not joins_words(folded, match.start())) and not (
+            lays_out(folded, match.start())
+        ):
             result.append((found, OPERATOR))
     return result
 
 
-def folded_character(character: str) -> str:
-    if ord(character) >= tokens.TABLE_SIZE:
-        return ""
-    if 0xD800 <= ord(character) < 0xE000:
-        return " "
-    if ord(character) < 128:
-        return character
-    return tokens.fold_character(character).encode()[:8].decode(errors="ignore")
+def lays_out(text: str, i: int) -> bool:
+    """A mark at the beginning of a line, or a line drawn."""
+    start = text.rfind("\n", 0, i) + 1
+    line, at = text[start:].split("\n")[0], i - start
+    blank = r"(?=[ \t\r]|$)"
+    marks = re.match(rf"(?:>+(?![>=])|[ \t\r]|([-+*/%|~])\1*{blank})*(?:={{4,}}{blank})?", line)
+    return marks is not None and at < marks.end()
 
 
 def joins_words(text: str, i: int) -> bool:
@@ -69,7 +68,8 @@ def kernel_tokens(texts: list[str]) -> list[list[int]]:
 
 
 TEXT = st.text(
-    st.sampled_from("abZ09 .,-'+=^\n中文かé’–²½٣\u200bﬁЖаｗ𝐱\ud800") | st.characters(), max_size=40
+    st.sampled_from("abZ09 .,-'+=^\n中文かé’–²³⁻₁½①٣\u200bﬁЖаｗ𝐱\ud800") | st.characters(),
+    max_size=40,
 )
 
 
@@ -85,6 +85,20 @@ def test_kernels_agree_with_the_plain_twin(texts: list[str]) -> None:
         for h, name in zip(hashes, named, strict=True):
             assert names.setdefault(h, name) == name
     assert len(set(names.values())) == len(names)
+
+
+MARKED = [r"\u4e0b", r"\u00E9", r"\ud835\udc31", r"\u003e", r"\n", "\\", "u", "n", "A", "b", "\n", "> ", "- ",
+          "*", ">", "//", " ", "---", "====", "5", "²", "₁", "½", "é", "\t", "=", "+ "]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(MARKED), max_size=50).map("".join))
+def test_marks_of_lines_and_escapes_are_those_of_the_plain_twin(text: str) -> None:
+    (found,), plain = kernel_tokens([text]), plain_tokens(text)
+    assert [h & 3 for h in found] == [kind for _, kind in plain]
+    names = dict(zip(found, plain, strict=True))
+    assert [names[h] for h in found] == plain
+    assert len(words_of([text]).words) == len(word_spans(text))
 
 
 def test_there_is_room_for_characters_of_more_tokens_than_bytes() -> None:
@@ -135,7 +149,9 @@ def test_tokens_do_not_depend_on_where_a_window_ends(pieces: list[str]) -> None:
     plain = plain_tokens(text)
     (found,) = kernel_tokens([text])
     assert [h & 3 for h in found] == [kind for _, kind in plain]
-    assert found == [kernel_tokens([name])[0][0] for name, _ in plain]
+    # By itself an operator would be a mark of a line.
+    alone = [kernel_tokens([f"1{name}1" if kind == OPERATOR else name])[0] for name, kind in plain]
+    assert found == [row[len(row) // 2] for row in alone]
 
 
 def test_a_text_is_hashed_whole_only_where_its_ends_may_be_known() -> None:
@@ -158,7 +174,22 @@ def test_a_text_is_hashed_whole_only_where_its_ends_may_be_known() -> None:
         ("well-known", "well known"),
         ("𝐱 − 𝟏", "x - 1"),
         ("16-yard", "16yard"),
-        ("x²", "x2"),
+        ("x²", "x^2"),
+        ("2³", "2^3"),
+        ("10⁻¹² m", "10^-12 m"),
+        ("2³5", "2^3 5"),
+        ("3½", "3 1/2"),
+        ("log₁₀5", "log 10 5"),
+        ("下列說法", "下列说法"),
+        (r"\u4e0b\u5217", "下列"),
+        (r"caf\u00e9 \ud835\udc31\u003d1", "café x=1"),
+        (r"one\n2\nThree\n", "one 2 Three"),
+        ("> a - b\n> c", "a - b\nc"),
+        ("// | a | b |\n// - c", "a | b |\nc"),
+        ("- a - x\n* 5\n// y", "a - x\n5\ny"),
+        (">>> f(2)\n> - z", "f(2)\nz"),
+        ("a\n-----\nb\n====\nc", "a b c"),
+        ("x₁₂", "x 12"),
         ("сор", "cop"),
         ("ТНЕ ВМКХ", "the bmkx"),
         ("Тест", "тест"),
@@ -204,6 +235,15 @@ def test_tens_and_ones_are_one_number_and_one_span(text: str) -> None:
 )
 def test_numbers_of_two_words_are_one(said: str, written: str) -> None:
     assert words_of([said]).words.tolist() == words_of([written]).words.tolist()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("2³", "23"), ("3½", "31/2"), ("log₂3", "log23"), ("a ≠ b", "a = b"), ("a ∉ b", "a ∈ b")],
+)
+def test_what_is_raised_lowered_or_struck_is_another(first: str, second: str) -> None:
+    one, other = kernel_tokens([first, second])
+    assert one != other
 
 
 def test_an_operator_tells_two_polynomials_apart() -> None:

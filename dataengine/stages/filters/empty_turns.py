@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import polars as pl
 
-from dataengine.row import Message
+from dataengine.row import ROLES, Message
 from dataengine.stages.filters import Finding, TurnFilter
 
 VISIBLE = r"[^\p{Z}\p{C}\x{115F}\x{1160}\x{2800}\x{3164}\x{FFA0}]"
@@ -17,16 +17,14 @@ class EmptyTurns(TurnFilter):
 
     name: ClassVar[str] = "empty_turns"
 
-    def suspects(self, rows: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
-        content = pl.element().struct.field("content")
-        blank = [
-            pl.col(column).list.eval(~content.str.contains(VISIBLE)).list.any()
-            for column in columns
-        ]
-        return rows.select(pl.any_horizontal(blank).alias("suspect")).to_series()
+    roles: ClassVar[tuple[str, ...]] = ROLES
 
-    def find(self, turns: Sequence[Message], number: int) -> Finding | None:
+    def gate(self, texts: pl.Series) -> pl.Series:
+        return ~texts.str.contains(VISIBLE)
+
+    def find(self, text: str, turns: Sequence[Message], number: int) -> Finding | None:
+        """Blank reasoning is no empty turn, nor is a turn that calls."""
         turn = turns[number]
-        if turn["tool_calls"] or pl.Series([turn["content"]]).str.contains(VISIBLE).item():
+        if turn["tool_calls"] or text != turn["content"]:
             return None
-        return Finding("empty turn", 0, len(turn["content"]))
+        return Finding("empty turn", 0, len(text))

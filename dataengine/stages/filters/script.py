@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from dataengine.row import MESSAGES
 from dataengine.stages.filters import Filter
 from dataengine.stages.stage import Outcome, Survey
+from dataengine.text import said
 
 
 class Script(Filter):
@@ -37,10 +38,10 @@ class Script(Filter):
 
     def apply(self, rows: pl.DataFrame, survey: Survey) -> Outcome:
         turn = pl.element()
-        answers = turn.filter(turn.struct.field("role") == "assistant").struct.field("content")
+        answers = turn.filter(turn.struct.field("role") == "assistant")
         columns = [c for c, dtype in rows.schema.items() if dtype == MESSAGES]
-        said = [pl.col(c).list.eval(answers).list.join("\n") for c in columns]
-        text = pl.concat_str(said, separator="\n", ignore_nulls=True)
+        spoken = [said(pl.col(c).list.eval(answers)) for c in columns]
+        text = pl.concat_str(spoken, separator="\n", ignore_nulls=True)
         letters = text.str.count_matches(r"\p{L}")
         share = text.str.count_matches(rf"\p{{{self.script}}}") / pl.max_horizontal(letters, 1)
         measured = rows.select(share=share, letters=letters)

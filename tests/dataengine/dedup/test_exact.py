@@ -83,3 +83,18 @@ def test_every_row_goes_for_a_row_that_stays(texts, size, write):
             if key and first.setdefault(key, str(number)) != str(number):
                 expected[str(number)] = first[key]
         assert pairs(exact.duplicates(parts, "prompt", threads=threads)) == expected
+
+
+def test_prompts_that_differ_in_a_power_or_in_pythons_indentation_are_no_duplicates(write):
+    loop = "Mend this:\nfor x in y:\n    a()\n    b()"
+    parts = write(
+        [
+            ("a", "What is 2³?"),
+            ("a", "What is 23?"),
+            ("a", "what is 2^3?"),
+            ("a", loop),
+            ("a", loop.replace("    b", "b")),
+            ("b", loop.replace("    ", "\t").replace("\n", "  \n")),
+        ]
+    )
+    assert pairs(exact.duplicates(parts, "prompt")) == {"2": "0", "5": "3"}

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from dataengine.dedup.fingerprint import FIRST, SECOND, fingerprints, normalised
 from dataengine.dedup.texts import Texts
 
-PIECE = st.text(st.sampled_from("aAbB  \n\t\x1c\u00a0éÉｅ\u0301ﬁß."), max_size=12)
+PIECE = st.text(st.sampled_from("aAbB  \n\t²₃½1\x1c\u00a0éÉｅ\u0301ﬁß."), max_size=12)
 
 
 def texts(rows: list[list[str]]) -> Texts:
@@ -33,3 +33,23 @@ def test_fingerprints_are_those_of_the_normalised_texts(rows):
 
 def test_normalised_text_has_no_case_form_or_layout():
     assert normalised(" Ｗhat\n is\u00a0ﬁ\tE\u0301 ") == "what is fi é"
+
+
+def test_a_power_is_no_digit():
+    assert normalised("What is 2³?") == normalised("What is 2^3?") != normalised("What is 23?")
+    assert normalised("log₂3") != normalised("log23")
+    assert normalised("3½ cups") == "3 1⁄2 cups"
+
+
+LOOP = "for x in y:\n    a()\n    b()\n"
+
+
+def test_python_of_other_indentation_is_another_program():
+    assert normalised(LOOP) != normalised(LOOP.replace("    b", "b"))
+    assert normalised(LOOP) != normalised(LOOP.replace("    b", "        b"))
+
+
+def test_an_indentation_that_all_lines_have_is_layout_and_so_are_tabs_and_blank_lines():
+    shifted = "".join(f"    {line}" for line in LOOP.splitlines(keepends=True))
+    for same in (shifted, LOOP.replace("    ", "\t"), LOOP.replace("\n", " \n\n")):
+        assert normalised(same) == normalised(LOOP)

@@ -183,3 +183,12 @@ def test_a_row_of_one_word_a_million_times_is_read_in_one_go(write):
         write([("a", "ha " * 1_000_000), ("a", "ha " * 999_999), ("a", "ho ha")])
     )
     assert found.rows() == [("1", "0", 1.0, 1.0)]
+
+
+def test_problems_that_differ_in_an_operator_are_no_duplicates(write):
+    asked = [
+        "What is 48 * 6 in the end?",
+        "What is 48 - 6 in the end?",
+        "What is 48 × 6 in the end?",
+    ]
+    assert pairs(near.duplicates(write([("a", text) for text in asked]))) == {"2": "0"}

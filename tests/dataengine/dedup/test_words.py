@@ -12,7 +12,7 @@ tokens_of = from_python(words.tokens_of)
 
 TEXT = st.text(
     st.one_of(
-        st.sampled_from("ab z09 Z+-#/=<>%&^.,'`*_\n\x00\x1fß中é İﬁ１–\u200b"),
+        st.sampled_from("ab z09 Z+-#/=<>%&^.,'`*_|()\n\x00\x1fß中é İﬁ１–\u200b"),
         st.characters(exclude_categories=["Cs"], max_codepoint=0x2FFFF),
     ),
     max_size=300,
@@ -72,6 +72,11 @@ def test_characters_are_those_of_the_twin(text, twins):
         ("f(-2)", "f(2)"),
         ("z^4+z^2+1", "z^4-z^2/1"),
         ("Is C# good?", "Is C good?"),
+        ("What is 48 * 6?", "What is 48 - 6?"),
+        ("What is 48 × 6?", "What is 48 − 6?"),
+        ("(a) * b", "(a) - b"),
+        ("2³", "23"),
+        ("a ≠ b", "a = b"),
         ("C++", "C"),
         ("中文", "文中"),
     ],
@@ -86,6 +91,10 @@ def test_texts_that_differ_in_meaning_differ_in_words(first, second):
         ("Don’t  stop", "DON'T stop"),
         ("- well-known\n- ﬁnd", "Well known; find"),
         ("# Title\n\nIt is **bold**.", "Title: it is bold"),
+        ("* 5 eggs\n* 6 pies", "- 5 eggs\n- 6 pies"),
+        ("| a | 5 eggs |", "a 5 eggs"),
+        ("It has **5** eggs - and pies", "It has 5 eggs and pies"),
+        ("48 × 6", "48 * 6"),
         ("ｆｕｌｌ width", "full\u200b width"),
     ],
 )

@@ -1,5 +1,6 @@
 import orjson
 import pytest
+from pydantic import ValidationError
 
 CLAIMS = [
     "I am ChatGPT, a large language model trained by OpenAI.",
@@ -68,3 +69,45 @@ def test_a_name_alone_counts_when_who_was_asked(judge):
 
 def test_the_user_may_say_anything(judge):
     assert judge("identity", ["I am ChatGPT!", "How nice."]).kept.height == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'The robot bowed and said: "I was made by OpenAI."',
+        "Der Roboter sagt: „Ich bin ChatGPT.“",
+        "机器人说：「我是ChatGPT。」",
+        'Try this:\n```python\nprint("I am ChatGPT, made by OpenAI")\n```\nIt prints a line.',
+        "const line = 'I am a GPT-3 model!';\nconsole.log(line);",
+    ],
+)
+def test_what_is_quoted_is_no_claim(judge, text):
+    assert judge("identity", text).kept.height == 1
+
+
+def test_an_answer_that_is_all_one_quotation_is_the_assistants_own(judge):
+    assert judge("identity", '"I am ChatGPT, made by OpenAI."').dropped.height == 1
+
+
+def test_a_maker_alone_is_a_claim_when_its_maker_was_asked_for(judge):
+    asked = ["Who made you?", "OpenAI."], ["Who made ChatGPT?", "OpenAI."]
+    assert judge("identity", *asked).dropped["id"].to_list() == ["0"]
+
+
+def test_a_name_that_the_row_gave_is_no_claim(judge):
+    role = "You are Ernie from Sesame Street. Who are you?"
+    assert judge("identity", [role, "I'm Ernie!"]).kept.height == 1
+
+
+def test_ones_own_patterns_are_claims_too(judge):
+    texts = "Olen Maija-botti, hei.", "Kalle-botti vastaa.", "Olen Kalle."
+    outcome = judge("identity", *texts, also=[r"(?i)maija-botti", "^Kalle-"])
+    assert outcome.dropped["id"].to_list() == ["0", "1"]
+    found = [orjson.loads(line) for line in outcome.dropped["evidence"]]
+    assert [line["text"] for line in found] == ["Maija-botti", "Kalle-"]
+    assert [line["start"] for line in found] == [5, 0]
+
+
+def test_a_pattern_that_is_none_is_refused(judge):
+    with pytest.raises(ValidationError, match=r"'\(\?=x' is no regular expression"):
+        judge("identity", "x", also=["(?=x"])

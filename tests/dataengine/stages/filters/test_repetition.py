@@ -1,5 +1,6 @@
 import random
 
+import orjson
 import pytest
 
 R = random.Random(1)
@@ -69,3 +70,34 @@ def test_what_only_repeats_a_little_stays(judge, text):
 
 def test_the_user_may_repeat(judge):
     assert judge("repetition", ["again " * 300, "I heard you."]).kept.height == 1
+
+
+def test_nothing_but_code_blocks_is_no_loop(judge):
+    block = "```python\nprint('hello, world')\nprint('hello, world')\nprint('hello, world')\n```\n"
+    assert judge("repetition", block * 4).kept.height == 1
+
+
+def test_a_full_stop_inside_a_link_or_after_vs_ends_no_sentence(judge):
+    links = "\n".join(f"- https://example.org/questions/{n}/{WORDS[n % 10]}" for n in range(20))
+    matches = "\n".join(f"| May | Harbour Rovers vs. {w} | 1-0 |" for w in WORDS)
+    listed = "\n".join(f"- Harbour Rovers vs. the {w}" for w in WORDS)
+    assert judge("repetition", links, matches, listed).kept.height == 3
+
+
+def test_a_row_of_a_table_is_one_sentence(judge):
+    row = "| a harbour in the north. | a lantern of copper. |\n"
+    others = "".join(f"| a harbour in the north. | a {w} of copper. |\n" for w in WORDS * 2)
+    assert judge("repetition", row * 20, others).dropped["id"].to_list() == ["0"]
+
+
+def test_the_evidence_is_the_loop(judge):
+    text = "So we begin. " + "The bell rang once more at noon. " * 12
+    outcome = judge("repetition", text)
+    found = orjson.loads(outcome.dropped["evidence"].item())
+    assert found["text"].startswith("The bell rang once more at noon")
+    assert text[found["start"] :].startswith("The bell")
+
+
+def test_letters_loop_and_boards_do_not(judge):
+    board = "\n".join(" ".join(R.choices("XO.", k=18)) for _ in range(40))
+    assert judge("repetition", ".L" * 900, board).dropped["id"].to_list() == ["0"]
