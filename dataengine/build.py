@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
-import polars as pl
 import typer
 
 from dataengine.command import command, run_command
@@ -19,7 +18,7 @@ from dataengine.mixture import Mixture, Publish, load
 from dataengine.plan import Plan, plan
 from dataengine.progress import Progress
 from dataengine.publish import hub
-from dataengine.run import Finished, Run
+from dataengine.run import Run
 from dataengine.show import show_build, show_plan
 from dataengine.sources.files import FileSource
 
@@ -100,11 +99,11 @@ def build(
         try:
             stages = run.execute()
         except NothingLeft as error:
-            _lay_out_lost(out, run.finished)
+            _lay_out_lost(out, run)
             went = "; ".join(told for f in run.finished if (told := f.account.lost()))
             raise NothingLeft(f"{error}: {went}; all of them are in {out}/dropped/") from None
         made = manifest(steps, stages)
-        _lay_out(out, made, stages, lock(document, steps, stages, out))
+        _lay_out(out, made, run, lock(document, steps, stages, out))
     return made
 
 
@@ -146,7 +145,7 @@ def _gone(described: Mixture) -> UserError | None:
     return None
 
 
-def _lay_out(out: Path, made: dict[str, Any], finished: list[Finished], pinned: str) -> None:
+def _lay_out(out: Path, made: dict[str, Any], run: Run, pinned: str) -> None:
     """Put a run's results where people look for them; the manifest comes last.
 
     A build without manifest.json is not finished: killed in the middle, a rerun lays out again.
@@ -158,8 +157,8 @@ def _lay_out(out: Path, made: dict[str, Any], finished: list[Finished], pinned: 
         return
     laid = out / ".work" / "tmp-laid-out"
     shutil.rmtree(laid, ignore_errors=True)
-    shutil.copytree(finished[-1].folder / "data", laid / "data", copy_function=linked)
-    _write_all_lost(finished, laid / "dropped")
+    shutil.copytree(run.finished[-1].folder / "data", laid / "data", copy_function=linked)
+    _write_all_lost(run, laid / "dropped")
     (laid / "mixture.lock.yaml").write_text(pinned, encoding="utf-8")
     (laid / "README.md").write_text(card(made), encoding="utf-8")
     (out / "manifest.json").unlink(missing_ok=True)
@@ -174,13 +173,13 @@ def _lay_out(out: Path, made: dict[str, Any], finished: list[Finished], pinned: 
         shutil.rmtree(leftover)
 
 
-def _lay_out_lost(out: Path, finished: list[Finished]) -> None:
+def _lay_out_lost(out: Path, run: Run) -> None:
     """Put the dropped rows of a build that has no other where people look for them; what an earlier
     build of this folder left goes, since the folder speaks of one build (its stages are kept)."""
     laid = out / ".work" / "tmp-laid-out"
     shutil.rmtree(laid, ignore_errors=True)
     laid.mkdir()
-    _write_all_lost(finished, laid / "dropped")
+    _write_all_lost(run, laid / "dropped")
     (out / "manifest.json").unlink(missing_ok=True)
     for name in LAID_OUT:
         if (out / name).exists():
@@ -202,24 +201,14 @@ def _laid_out(out: Path, made: dict[str, Any], text: str) -> bool:
     )
 
 
-def _write_all_lost(finished: list[Finished], folder: Path) -> None:
-    """The dropped and failed rows of every stage, and its evidence."""
+def _write_all_lost(run: Run, folder: Path) -> None:
+    """The dropped and failed rows of every stage, and its evidence, as one file each."""
     folder.mkdir()
-    for number, done in enumerate(finished):
-        _write_lost(done, folder, f"{number:02d}-{done.account.label.replace(' ', '-')}")
-
-
-def _write_lost(done: Finished, folder: Path, name: str) -> None:
-    """A stage's dropped and failed rows, and its evidence tables, as one file each."""
-    for kind in ("dropped", "failed"):
-        parts = sorted((done.folder / kind).glob("*.parquet"))
-        if parts:
-            suffix = "" if kind == "dropped" else "-failed"
-            pl.scan_parquet(parts).with_columns(stage=pl.lit(done.account.label)).sink_parquet(
-                folder / f"{name}{suffix}.parquet"
-            )
-    for table in sorted(done.folder.glob("*.parquet")):
-        linked(table, folder / f"{name}-{table.name}")
+    names = [f"{n:02d}-{f.account.label.replace(' ', '-')}" for n, f in enumerate(run.finished)]
+    run.write_lost(folder, names)
+    for done, name in zip(run.finished, names, strict=True):
+        for table in sorted(done.folder.glob("*.parquet")):
+            linked(table, folder / f"{name}-{table.name}")
 
 
 def _place(file: Path, described: Mixture) -> Publish:

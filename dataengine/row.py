@@ -100,15 +100,30 @@ def prompt_column(kind: Kind) -> str:
 
 
 def row_id(source: str, content: Mapping[str, Any], occurrence: int = 0) -> str:
-    """blake2b-128 of a row's canonical content and its source, as 32 hex digits.
+    """blake2b-128 of the digest of a row's content and of its source, as 32 hex digits.
 
     The n-th identical row of one source (`occurrence` = n, from 0) gets an id of its own,
-    so that ids are unique and a source read twice gives the same ones. What a row or a turn does
-    not have is no part of it.
+    so that ids are unique and a source read twice gives the same ones.
     """
+    return named(source, digest(content), occurrence).hex()
+
+
+def named(source: str, content: bytes, occurrence: int = 0) -> bytes:
+    """A row's id from the digest of its content, as 16 bytes."""
+    told = b"%b\n%d\n%b" % (content, occurrence, source.encode())
+    return hashlib.blake2b(told, digest_size=16).digest()
+
+
+def digest(content: Mapping[str, Any]) -> bytes:
+    """blake2b-128 of a row's canonical content. What a row or a turn does not have is no part of
+    it."""
+    return hashlib.blake2b(canonical(content), digest_size=16).digest()
+
+
+def canonical(content: Mapping[str, Any]) -> bytes:
+    """A row's content as JSON that equal contents share."""
     said = {name: _said(value) for name, value in content.items() if value is not None}
-    canonical = orjson.dumps([source, said, occurrence], option=orjson.OPT_SORT_KEYS)
-    return hashlib.blake2b(canonical, digest_size=16).hexdigest()
+    return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
 
 
 def _said(value: Any) -> Any:

@@ -3,9 +3,11 @@
 import hashlib
 from collections.abc import Sequence
 
+import orjson
 import polars as pl
 
-from dataengine.row import Kind, Message, conversation
+from dataengine.row import MESSAGES, Kind, Message, conversation
+from dataengine.rows.texts import texts
 
 
 def prompt_texts(rows: pl.DataFrame, kind: Kind) -> pl.Series:
@@ -54,3 +56,48 @@ def said(turns: pl.Expr) -> pl.Expr:
 def spoken(turns: Sequence[Message]) -> str:
     """The same of one list of messages."""
     return "\n".join(turn[name] for turn in turns for name in SAID if turn[name] is not None)
+
+
+def texts_of(rows: pl.DataFrame) -> pl.DataFrame:
+    """Everything that turns say, a text a row in reading order: `place` among the rows, `column`,
+    `number` of the turn, `field` of it, `text` (of tool calls those in their arguments, one a
+    line), `role`, and what the turn before said (`before`)."""
+    found: list[pl.DataFrame] = []
+    for column in (name for name, dtype in rows.schema.items() if dtype == MESSAGES):
+        turns = (
+            rows.select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("place"), turn=column)
+            .filter(pl.col("turn").list.len() > 0)
+            .with_columns(number=pl.int_ranges(pl.col("turn").list.len()))
+            .explode("turn", "number")
+            .unnest("turn")
+            .with_columns(
+                before=pl.when(pl.col("number") > 0).then(pl.col("content").shift(1)),
+                tool_calls=pl.col("tool_calls").map_elements(inside, pl.String, skip_nulls=True),
+            )
+        )
+        for field in SAID:
+            said = turns.filter(pl.col(field).is_not_null())
+            if said.height:
+                named = (pl.lit(column).alias("column"), "number", pl.lit(field).alias("field"))
+                text = pl.col(field).alias("text")
+                found.append(said.select("place", *named, text, "role", "before"))
+    if len(found) == 1:
+        return found[0]
+    order = pl.concat(found) if found else pl.DataFrame(schema=TEXTS)
+    return order.sort("place", maintain_order=True)
+
+
+TEXTS = {
+    "place": pl.UInt32,
+    "column": pl.String,
+    "number": pl.Int64,
+    "field": pl.String,
+    "text": pl.String,
+    "role": pl.String,
+    "before": pl.String,
+}
+
+
+def inside(calls: str) -> str:
+    """The texts in the arguments of tool calls, one a line."""
+    return "\n".join(said.text for said in texts(orjson.loads(calls)))

@@ -9,9 +9,6 @@ import polars as pl
 from pydantic import PlainSerializer
 
 from dataengine.errors import UserError
-from dataengine.row import Kind
-from dataengine.table import Table
-from dataengine.text import whole_texts
 
 ESTIMATE = "UTF-8 bytes / 4"
 """What a token is taken to be where no tokenizer is named."""
@@ -47,13 +44,6 @@ def encode(texts: pl.Series, tokenizer: str) -> list[list[int]]:
     """The token ids of each text, without special tokens."""
     encoded = _loaded(tokenizer).encode_batch_fast(texts.to_list(), add_special_tokens=False)
     return [e.ids for e in encoded]
-
-
-def count(table: Table, kind: Kind, tokenizer: str | None) -> pl.Series:
-    """Tokens of every row of a table, in the table's order."""
-    if not table.parts:
-        return pl.Series("tokens", [], dtype=pl.Int64)
-    return pl.concat([lengths(whole_texts(part, kind), tokenizer) for part in table.frames()])
 
 
 def check(tokenizer: str) -> None:

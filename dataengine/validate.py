@@ -83,12 +83,14 @@ def check(mixture: Mixture) -> None:
 def look(reader: RecordReader, seed: int) -> dict[str, Any]:
     """What the records of one source become: how many rows, and why not the others."""
     rows = records = 0
+    figures: dict[str, Any] = {}
     reasons: Counter[str] = Counter()
     first: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         context = Context(reader.kind, seed, 1, Path(folder), Path(folder))
         for outcome in reader.read(context):
-            rows += outcome.kept.height
+            rows += outcome.kept.height if outcome.kept is not None else 0
+            figures |= outcome.figures
             records += outcome.taken or 0
             failures = outcome.failed if outcome.failed is not None else pl.DataFrame()
             for failed in failures.iter_rows(named=True):
@@ -100,7 +102,7 @@ def look(reader: RecordReader, seed: int) -> dict[str, Any]:
         for reason, count in reasons.most_common()
     ]
     found = {"name": reader.source.name, "records": records, "rows": rows, "reasons": why}
-    return found | context.figures | {"whole": reader.limit is None or records < reader.limit}
+    return found | figures | {"whole": reader.limit is None or records < reader.limit}
 
 
 def _record_readers(mixture: Mixture, limit: int | None) -> list[RecordReader]:

@@ -4,13 +4,14 @@ Compiling is Python's work, so a second thread would only wait. The process scan
 over an empty index; numba leaves what it compiled on disk, where this process finds it.
 """
 
+import atexit
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
-from functools import partial
+from functools import cache, partial
 from typing import Any, get_args
 
 import numpy as np
@@ -26,22 +27,31 @@ from decontam.search import measure
 COMMAND = "from decontam.ahead import main; main()"
 
 
-@contextmanager
-def compiling_ahead() -> Iterator[None]:
-    """What is done meanwhile; where the kernels are on disk already, nothing else is."""
+@cache
+def compile_ahead() -> "subprocess.Popen[bytes] | None":
+    """Start the process, once; where the kernels are on disk already, there is none."""
     if is_on_disk(measure):
-        yield
-        return
+        return None
     null = subprocess.DEVNULL
     command = [sys.executable, "-c", COMMAND]
     process = subprocess.Popen(command, stdin=null, stdout=null, stderr=null)
+    atexit.register(process.kill)
+    return process
+
+
+@contextmanager
+def compiling_ahead() -> Iterator[None]:
+    """What is done meanwhile."""
+    process = compile_ahead()
     try:
         yield
     except BaseException:
-        process.kill()
+        if process:
+            process.kill()
         raise
     finally:
-        process.wait()  # whatever it could not compile is compiled where it is called
+        if process:
+            process.wait()  # whatever it could not compile is compiled where it is called
 
 
 def empty_index() -> Index:

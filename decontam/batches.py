@@ -260,7 +260,8 @@ def parquet_batches(path: Path, columns: Columns) -> Iterator[Batch]:
     size = sum(file.metadata.row_group(g).total_byte_size for g in range(file.num_row_groups))
     rows = int(np.clip(BLOCK * file.metadata.num_rows // max(size, 1), FEWEST_ROWS, ROWS))
     for table in file.iter_batches(rows, columns=[*own, *wanted], use_threads=False):
-        yield arrow_batch(table, str(path), columns, first)
+        numbers = np.arange(first, first + table.num_rows, dtype=np.int64)
+        yield arrow_batch(table, str(path), columns, numbers)
         first += table.num_rows
 
 
@@ -275,7 +276,7 @@ def _are_strings(kind: pa.DataType) -> bool:
     )
 
 
-def arrow_batch(table: pa.RecordBatch, file: str, columns: Columns, first: int) -> Batch:
+def arrow_batch(table: pa.RecordBatch, file: str, columns: Columns, numbers: Offsets) -> Batch:
     """A record batch's texts: each string under a text key, in the order of the parsed row."""
     rows = table.num_rows
     pieces: list[Piece] = []
@@ -298,7 +299,6 @@ def arrow_batch(table: pa.RecordBatch, file: str, columns: Columns, first: int) 
 
     found = in_row_order(pieces, rows, columns)
     found = read_json_inside(found, columns.hashes)
-    numbers = np.arange(first, first + rows, dtype=np.int64)
     return Batch(found, columns, numbers, parsed, count_sources, file)
 
 

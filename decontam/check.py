@@ -68,11 +68,10 @@ def check(
 
         if paraphrases:
             raise UserError("paraphrases are no part of the published rule; leave out one of both")
-        found = check_tulu3(paths, protected, read, allow_textless)
+        found = check_tulu3(read_batches(paths, read), protected, allow_textless)
         found.report["inputs"] = _inputs(paths, map(fingerprint, paths))
         return found
-    with compiling_ahead():
-        checker = Checker(load_or_build(protected, cache), protected, allow_textless)
+    checker = Checker.of(protected, cache, allow_textless)
     threads = threads or len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(1) as aside:
         hashes = aside.submit(lambda: [fingerprint(path) for path in paths])
@@ -126,16 +125,28 @@ class Checker:
         self.allow_textless = allow_textless
         self._local = threading.local()
 
+    @classmethod
+    def of(
+        cls, suites: list[Suite], cache: Path | None = None, allow_textless: bool = False
+    ) -> "Checker":
+        """A checker against suites, whose index is built or taken from `cache`."""
+        with compiling_ahead():
+            return cls(load_or_build(suites, cache), suites, allow_textless)
+
     def run(self, batches: Iterator[Batch], threads: int) -> Findings:
         evidence = Spool(EVIDENCE)
         read = Tally()
         for found, tally in in_order(self._batch, batches, threads):
-            for table in found:
-                evidence.put(table)
+            evidence.put(found)
             read.add(tally)
-        table = drop_what_a_suite_made(evidence.table(), self.index.suites)
-        facts = {
-            **read.report(),
+        return self.settled(evidence.table(), dict(read.sources), read.report())
+
+    def settled(
+        self, evidence: pl.DataFrame, sources: dict[str, int], facts: dict[str, Any]
+    ) -> Findings:
+        """What was found in all batches; `sources` are the rows of each."""
+        table = drop_what_a_suite_made(evidence, self.index.suites)
+        facts = facts | {
             "method": "default",
             "thresholds": {
                 "nats": rules.EVIDENCE,
@@ -144,10 +155,13 @@ class Checker:
                 "numbers_replaced": rules.NUMBERS_REPLACED,
             },
         }
-        return findings(table, self.index.suites, dict(read.sources), facts)
+        return findings(table, self.index.suites, sources, facts)
 
-    def _batch(self, batch: Batch) -> tuple[list[pl.DataFrame], Tally]:
-        tally = Tally.of(batch, self.allow_textless)
+    def _batch(self, batch: Batch) -> tuple[pl.DataFrame, Tally]:
+        return self.scan(batch), Tally.of(batch, self.allow_textless)
+
+    def scan(self, batch: Batch) -> pl.DataFrame:
+        """Evidence of a batch's rows, in `EVIDENCE`. May be called from several threads."""
         if not hasattr(self._local, "scanner"):
             self._local.scanner = Scanner(self.index)
             self._local.evidence = Evidence(self.index)
@@ -155,11 +169,11 @@ class Checker:
         words = scanner.words(batch)
         decided = decide(scanner.scan(batch, words))
         decided = self._sentences(decided, batch, words)
-        found = []
+        found = [pl.DataFrame(schema=EVIDENCE)]
         for lines, segments, bounds in scanner.traced(decided, words):
             table = self._local.evidence.table(lines, batch, words.text_words, segments, bounds)
             found.append(apply_policies(table, self.suites))
-        return found, tally
+        return pl.concat(found)
 
     def _sentences(self, decided: pl.DataFrame, batch: Batch, words: BatchWords) -> pl.DataFrame:
         """`decided`, where a copy of few words in mid-sentence, or a question's beginning that goes

@@ -106,6 +106,20 @@ def among64(typing: Any, array: Any, at: Any, characters: Any) -> Any:
 
 
 @intrinsic
+def stops64(typing: Any, array: Any, at: Any) -> Any:
+    """Of 64 bytes, a bit for each that JSON text cannot hold as it is: a quote, a backslash or a
+    control character."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        block = _read(context, builder, signature.args[0], values[0], values[1], VECTOR)
+        control = builder.icmp_unsigned("<", block, _every(0x20))
+        found = builder.or_(_one_of(builder, block, '"\\'), control)
+        return builder.bitcast(found, WORD)
+
+    return types.uint64(array, types.int64), generate
+
+
+@intrinsic
 def copy64(typing: Any, source: Any, start: Any, target: Any, at: Any) -> Any:
     """Copy 64 bytes from `source[start:]` to `target[at:]`."""
 

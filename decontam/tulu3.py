@@ -12,14 +12,13 @@ fewer than eight tokens can match nothing, and is counted in the report as unpro
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import polars as pl
 
 from dataengine.rows.texts import Text
-from decontam.batches import Columns, read_batches
+from decontam.batches import Batch
 from decontam.evidence import EVIDENCE
 from decontam.findings import Findings, findings
 from decontam.index import PARTS, Suite
@@ -55,7 +54,7 @@ def covered(positions: set[int]) -> set[int]:
 
 
 def check_tulu3(
-    paths: list[Path], suites: list[Suite], columns: Columns, allow_textless: bool
+    batches: Iterable[Batch], suites: list[Suite], allow_textless: bool = False
 ) -> Findings:
     """Findings by the published rule; `score` is the share of the item's tokens matched."""
     items: list[tuple[str, str, list[tuple[str, int, int]], str]] = []
@@ -79,7 +78,7 @@ def check_tulu3(
         )
     read = Tally()
     lines: list[dict[str, Any]] = []
-    for batch in read_batches(paths, columns):
+    for batch in batches:
         read.add(Tally.of(batch, allow_textless))
         for r in range(len(batch)):
             for number, positions, turn, text in row_matches(batch.texts(r), index):

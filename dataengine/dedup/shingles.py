@@ -25,7 +25,7 @@ class Shingling:
 
     @classmethod
     def of(cls, kind: Kind, n: int | None = None) -> "Shingling":
-        return cls(kind, n or TOKENS[kind])
+        return cls(kind, TOKENS[kind] if n is None else n)
 
     @property
     def by_character(self) -> bool:

@@ -1,10 +1,10 @@
 """The first pass: one sketch a row, and the key that equal texts share."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
+import polars as pl
 
 from dataengine.dedup.fingerprint import fingerprints
 from dataengine.dedup.minhash import Hashes, room_for, sketch
@@ -29,38 +29,45 @@ class Sketches:
     keys: np.ndarray
 
     @classmethod
-    def of(
-        cls,
-        blocks: Sequence[Block],
-        side: Side,
-        shingling: Shingling,
-        hashes: Hashes,
-        threads: int,
-    ) -> "Sketches":
-        """Read every block once, several at a time."""
-        rows = sum(block.rows for block in blocks)
-        sketches = cls(
-            np.zeros((rows, len(hashes.offsets)), np.uint8),
-            np.zeros(rows, np.int64),
-            np.zeros(rows, np.int64),
-            np.zeros(rows, np.uint64),
+    def of(cls, block: Block, side: Side, shingling: Shingling, hashes: Hashes) -> "Sketches":
+        """Read a block once."""
+        found = cls(
+            np.zeros((block.rows, len(hashes.offsets)), np.uint8),
+            np.zeros(block.rows, np.int64),
+            np.zeros(block.rows, np.int64),
+            np.zeros(block.rows, np.uint64),
         )
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda block: sketches._add(block, side, shingling, hashes), blocks))
-        return sketches
-
-    def _add(self, block: Block, side: Side, shingling: Shingling, hashes: Hashes) -> None:
         scratch = Scratch()
         for first, texts in block.texts(side):
-            here = slice(first, first + len(texts.rows) - 1)
+            start = first - block.first
+            here = slice(start, start + len(texts.rows) - 1)
             sketch_batch(
                 texts, shingling.n, shingling.by_character, hashes, TABLES,
                 scratch.arrays(longest(texts)),
-                self.bytes[here], self.tokens[here], self.shingles[here], self.keys[here],
+                found.bytes[here], found.tokens[here], found.shingles[here], found.keys[here],
             )  # fmt: skip
-            short = np.flatnonzero(self.shingles[here] == 0)
+            short = np.flatnonzero(found.shingles[here] == 0)
             if len(short):
-                self.keys[here][short] = fingerprints(pick(texts, short))[:, 0]
+                found.keys[here][short] = fingerprints(pick(texts, short))[:, 0]
+        return found
+
+    @classmethod
+    def joined(cls, sketches: "Sequence[Sketches]") -> "Sketches":
+        """The sketches of consecutive blocks as one."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(s, name) for s in sketches]) for name in names))
+
+    def table(self) -> pl.DataFrame:
+        """As a table, a row a row."""
+        return pl.DataFrame(
+            {"bytes": self.bytes, "tokens": self.tokens, "shingles": self.shingles}
+            | {"keys": self.keys}
+        )
+
+    @classmethod
+    def of_table(cls, table: pl.DataFrame) -> "Sketches":
+        """From such a table."""
+        return cls(*(table[field.name].to_numpy() for field in fields(cls)))
 
 
 @kernel

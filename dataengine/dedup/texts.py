@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataengine.errors import UserError
+from dataengine.view import View
 
 Side = Literal["prompt", "row"]
 """`prompt`: what the user said, over all turns. `row`: everything that anybody said."""
@@ -58,43 +59,88 @@ def pick(texts: Texts, rows: np.ndarray) -> Texts:
     return Texts(texts.data, texts.starts[pieces], texts.ends[pieces], offsets)
 
 
+class Block(Protocol):
+    """Consecutive rows: where they stand among all rows, and how to read them."""
+
+    @property
+    def first(self) -> int:
+        """The number of the first row."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        ...
+
+    def texts(self, side: Side) -> Iterator[tuple[int, Texts]]:
+        """Texts a batch at a time, each with the number of its first row among all."""
+        ...
+
+
 @dataclass(frozen=True)
-class Block:
-    """One row group of a Parquet part: where its rows stand among all rows, and how to read it."""
+class ParquetBlock:
+    """One row group of a Parquet file."""
 
     path: Path
     group: int
     first: int
     rows: int
 
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """At most `BATCH` rows at a time, with these columns."""
+    def texts(self, side: Side) -> Iterator[tuple[int, Texts]]:
+        """See `Block`."""
+        first = self.first
+        columns = conversations(str(self.path), pq.read_schema(self.path).names, side)
         with pq.ParquetFile(self.path, pre_buffer=False, buffer_size=READ) as file:
-            yield from file.iter_batches(BATCH, [self.group], columns, use_threads=False)
+            for batch in file.iter_batches(BATCH, [self.group], columns, use_threads=False):
+                yield first, texts(batch.select(columns), side)
+                first += batch.num_rows
+
+
+@dataclass(frozen=True)
+class ViewBlock:
+    """The rows of a view."""
+
+    view: View
+    first: int = 0
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        return len(self.view)
 
     def texts(self, side: Side) -> Iterator[tuple[int, Texts]]:
-        """The same as texts, each batch with the number of its first row among all."""
-        first = self.first
-        columns = conversations(self.path, pq.read_schema(self.path).names, side)
-        for batch in self.batches(columns):
-            yield first, texts(batch.select(columns), side)
-            first += batch.num_rows
+        """See `Block`."""
+        table = self.view.part.table()
+        columns = conversations(str(self.view.part.file), table.schema.names, side)
+        whole = table.select(columns).combine_chunks()
+        for start in range(0, len(self.view), BATCH):
+            places = self.view.places[start : start + BATCH]
+            batch = _at(whole, places)
+            yield self.first + start, texts(batch, side)
 
 
-def blocks(parts: Sequence[Path]) -> list[Block]:
-    """The row groups of all parts, in order."""
-    found: list[Block] = []
+def _at(table: pa.Table, places: np.ndarray) -> pa.RecordBatch:
+    """The rows at ascending places, in place where they follow each other."""
+    low, high = int(places[0]), int(places[-1]) + 1
+    if high - low == len(places):
+        return table.slice(low, high - low).to_batches()[0]
+    return table.take(pl.Series(places, dtype=pl.Int64).to_arrow()).combine_chunks().to_batches()[0]
+
+
+def blocks(files: Sequence[Path]) -> list[ParquetBlock]:
+    """The row groups of Parquet files, in order."""
+    found: list[ParquetBlock] = []
     first = 0
-    for path in parts:
+    for path in files:
         metadata = pq.read_metadata(path)
         for group in range(metadata.num_row_groups):
             rows = metadata.row_group(group).num_rows
-            found.append(Block(Path(path), group, first, rows))
+            found.append(ParquetBlock(Path(path), group, first, rows))
             first += rows
     return found
 
 
-def conversations(path: Path, names: Sequence[str], side: Side) -> list[str]:
+def conversations(path: str, names: Sequence[str], side: Side) -> list[str]:
     """The columns of a table that make up this side of its rows. Raises UserError without any."""
     held = [name for name in CONVERSATIONS if name in names]
     if not held:

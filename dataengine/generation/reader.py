@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from dataengine.generation.cast import drawn
 from dataengine.ledger import Ledger
@@ -32,8 +32,6 @@ class GeneratedReader(Reader):
     models: dict[str, ModelConfig]
     usd: float | None = None
     limit: int | None = Field(default=None, gt=0)
-    _figures: dict[str, Any] = PrivateAttr(default_factory=dict)
-    _mendable: dict[str, int] = PrivateAttr(default_factory=dict)
 
     def label(self) -> str:
         return f"generate {self.source.name}"
@@ -87,12 +85,6 @@ class GeneratedReader(Reader):
     def known_rows(self) -> int | None:
         return self.wanted
 
-    def figures(self) -> dict[str, Any]:
-        return self._figures
-
-    def mendable(self) -> dict[str, int]:
-        return self._mendable
-
     def read(self, context: Context) -> Iterator[Outcome]:
         from dataengine.generation.loop import Loop
         from dataengine.models.session import session
@@ -105,8 +97,8 @@ class GeneratedReader(Reader):
             order = self._order(context.seed)
             loop = Loop(order, people, documents, asked.models, context.notify)
             yield from self._rounds(loop, asked)
-            self._figures = self._found(loop, asked.ledger)
-            self._mendable = loop.mendable()
+            figures = self._found(loop, asked.ledger)
+            yield Outcome(figures=figures, mendable=loop.mendable())
         if loop.accepted < self.wanted and context.notify:
             context.notify(f"{self.source.name}: {loop.account()}")
 

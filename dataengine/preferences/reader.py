@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from dataengine.ledger import Ledger
 from dataengine.models.config import ModelConfig
@@ -20,7 +20,7 @@ from dataengine.preferences.rules import pair, pair_judgements
 from dataengine.preferences.source import Given, PreferenceSource
 from dataengine.preferences.tables import Tables
 from dataengine.preferences.verified import verified
-from dataengine.row import Kind, schema
+from dataengine.row import Kind
 from dataengine.stages.stage import Context, Outcome, Reader
 from dataengine.verifying import verifiers_ready
 
@@ -36,8 +36,6 @@ class PreferenceReader(Reader):
     tokenizer: str | None = None
     seed: int
     limit: int | None = Field(None, gt=0)
-    _figures: dict[str, Any] = PrivateAttr(default_factory=dict)
-    _mendable: Counter[str] = PrivateAttr(default_factory=Counter)
 
     def label(self) -> str:
         return f"prefer {self.source.name}"
@@ -97,38 +95,37 @@ class PreferenceReader(Reader):
             tables += [o for o in self.source.prompts.origins if isinstance(o, Given)]
         return all(table.reader(self.source.name).settled() for table in tables)
 
-    def figures(self) -> dict[str, Any]:
-        return self._figures
-
-    def mendable(self) -> dict[str, int]:
-        return dict(self._mendable)
-
     def read(self, context: Context) -> Iterator[Outcome]:
-        self._mendable.clear()
+        figures: dict[str, Any] = {}
+        mendable: Counter[str] = Counter()
         rows = Rows(self.source, self.source.pairs, self.tokenizer)
         audit = Audit()
         with Tables(context.folder) as tables:
-            for judged in self._judged(context):
+            for judged in self._judged(context, figures, mendable):
                 tables.write(judged)
                 pairs, left = self._paired(judged)
                 audit.add(judged, pairs, left)
                 dropped, failed = unpaired(self.source, judged, left)
                 yield Outcome(
-                    pl.DataFrame(schema=schema(self.kind)),
+                    None,
                     pl.concat([judged.barred, dropped]),
                     pl.concat([judged.failed, failed]),
                     taken=self._units(judged),
                 )
                 for part in rows.outcomes(judged, pairs):
                     yield part._replace(taken=0)
-        self._figures["preferences"] = {"source": self.source.name, **audit.figures()}
+        figures["preferences"] = {"source": self.source.name, **audit.figures()}
+        yield Outcome(figures=figures, mendable=dict(mendable))
 
-    def _judged(self, context: Context) -> Iterator[Judged]:
-        """Rounds of prompts with their candidates and what was said of those."""
+    def _judged(
+        self, context: Context, figures: dict[str, Any], mendable: Counter[str]
+    ) -> Iterator[Judged]:
+        """Rounds of prompts with their candidates and what was said of those; what the manifest
+        says of them goes to `figures`, failures that a later run may mend to `mendable`."""
         if not self.source.names:
             found = given.read(self.source, self.limit)
             found.candidates = verified(found.candidates, found.prompts)
-            self._figures = self._read_figures()
+            figures |= self._read_figures()
             yield found
             return
         from dataengine.models.failure import mendable_kinds
@@ -144,10 +141,10 @@ class PreferenceReader(Reader):
             for part in _rounds(start):
                 judged = asked.wait(asking.next, part)
                 kinds = judged.failures["reason"].to_list()
-                self._mendable.update(kind for kind in kinds if kind in mendable_kinds())
+                mendable.update(kind for kind in kinds if kind in mendable_kinds())
                 yield judged
             spent = self._spent(asked.models, asked.ledger)
-            self._figures = self._read_figures() | {"models": spent}
+            figures |= self._read_figures() | {"models": spent}
 
     def _start(self) -> Judged:
         """The prompts, and the candidates where they are given."""

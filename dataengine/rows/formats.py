@@ -129,15 +129,16 @@ def _json_lines(file: str) -> Iterator[Record]:
             line = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
             size = len(line)
             if size > LONGEST_RECORD and not line.endswith(b"\n"):
-                size += _skip_line(stream)
-                yield _bad(number, line, f"too long: {size:,} bytes in one record")
+                size += skip_line(stream)
+                yield too_long(number, line, size)
                 continue
             if line.isspace():
                 continue
-            yield _parsed(number, line)
+            yield line_record(number, line.removesuffix(b"\n"))
 
 
-def _skip_line(stream: IO[bytes]) -> int:
+def skip_line(stream: IO[bytes]) -> int:
+    """Read on to the end of a line; returns how many bytes that was."""
     skipped = 0
     while piece := stream.readline(LONGEST_RECORD):
         skipped += len(piece)
@@ -146,7 +147,13 @@ def _skip_line(stream: IO[bytes]) -> int:
     return skipped
 
 
-def _parsed(number: int, line: bytes) -> Record:
+def too_long(number: int, line: bytes, size: int) -> Record:
+    """A record that would not fit beside its kin, from its beginning."""
+    return _bad(number, line, f"too long: {size:,} bytes in one record")
+
+
+def line_record(number: int, line: bytes) -> Record:
+    """The record of one line."""
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:

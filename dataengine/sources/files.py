@@ -13,8 +13,9 @@ from dataengine.errors import UserError
 from dataengine.rows import formats
 from dataengine.rows.dialect import Dialect, dialect
 from dataengine.rows.formats import Record
-from dataengine.sources.ingest import RecordReader
+from dataengine.sources.ingest import Ingest, RecordReader
 from dataengine.sources.source import RecordSource
+from dataengine.stages.stage import Context, Outcome
 
 
 class FileSource(RecordSource):
@@ -153,6 +154,18 @@ class FileReader(RecordReader):
                 yield record._replace(file=name)
                 left = None if left is None else left - 1
 
+    def outcomes(self, ingest: Ingest, context: Context) -> Iterator[Outcome]:
+        """Plain chats in JSON Lines go by the parser, all else record by record."""
+        from dataengine.sources import plain  # numba: not needed to plan
+
+        files = self.source.files()
+        shape = None if self.limit else plain.shape_of(self.source, self.kind, files)
+        if shape is None:
+            yield from super().outcomes(ingest, context)
+            return
+        for file, name in zip(files, _names(files), strict=True):
+            yield from plain.outcomes(ingest, shape, file, name, context)
+
     def notes(self) -> Iterator[str]:
         """What was guessed about the files, where it is not the usual."""
         for file in self.source.files():
@@ -168,6 +181,13 @@ def content_hash(file: str) -> str:
         system, path = fsspec.core.url_to_fs(file)
         web = file.startswith(("http://", "https://"))
         return _downloaded_hash(file) if web else str(system.ukey(path))
+    state = Path(file).stat()
+    return _local_hash(file, state.st_size, state.st_mtime_ns)
+
+
+@cache
+def _local_hash(file: str, size: int, changed: int) -> str:
+    """It is asked for more than once; size and time of change tell a file from its next version."""
     with Path(file).open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 

@@ -17,7 +17,6 @@ from dataengine.row import (
     PROVENANCE,
     Kind,
     message,
-    row_id,
     schema,
     text_violation,
     violation,
@@ -68,9 +67,9 @@ class Ingest:
         """How many rows had a key that says something and is not carried, by its name."""
         self.renamed: dict[str, str] = {}
         """Keys that were read under another name than the usual one, with our name."""
-        self._seen: Counter[str] = Counter()
         self._there: dict[str, None] = {}
         self._shapeless: str | None = None
+        self._carried = {*SAID, *MEASURED[kind], *source.keep, *source.columns.values()}
         self._where = Where(source.where, f"source {source.name}") if source.where else None
 
     def parts(self, records: Iterable[Record]) -> Iterator[Outcome]:
@@ -80,22 +79,13 @@ class Ingest:
             UserError: no record of the first part is of a known shape, `columns` names a column
                 that no record has, or `where` is wrong.
         """
-        taken = 0
         for batch in _batches(records):
-            rows: list[dict[str, Any]] = []
-            failed: list[dict[str, Any]] = []
-            for record in self._taken(batch, failed):
-                self._there |= dict.fromkeys(record.value or ())
-                trouble = self._row(record, rows)
-                if trouble:
-                    failed.append(self._failed(record, trouble))
+            rows, failed = self.made(batch)
             if self._shapeless and not self.shape:
                 self._named_columns_are_there()
                 raise UserError(f"source {self.source.name}: {self._shapeless}")
-            taken += len(batch)
             yield Outcome(
                 kept=pl.DataFrame(rows, schema=schema(self.kind)),
-                dropped=pl.DataFrame(schema=schema(self.kind)),
                 failed=pl.DataFrame(failed, schema=FAILED),
                 taken=len(batch),
             )
@@ -103,6 +93,21 @@ class Ingest:
             self._where.done()
         if self._there:
             self._named_columns_are_there()
+
+    def made(self, records: list[Record]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """The rows that records become, and what is said of those that become none."""
+        rows: list[dict[str, Any]] = []
+        failed: list[dict[str, Any]] = []
+        for record in self._taken(records, failed):
+            self._there |= dict.fromkeys(record.value or ())
+            trouble = self._row(record, rows)
+            if trouble:
+                failed.append(self._failed(record, trouble))
+        return rows, failed
+
+    def lose(self, keys: Mapping[str, int]) -> None:
+        """Count keys that say something and are not carried, in so many rows each."""
+        self.not_carried.update({k: n for k, n in keys.items() if k not in self._carried})
 
     def figures(self) -> dict[str, Any]:
         """What the manifest says of the records' keys."""
@@ -146,12 +151,9 @@ class Ingest:
         trouble = violation(self.kind, content) or _mistyped(known | said)
         if trouble:
             return trouble
-        first = row_id(self.source.name, content)
-        occurrence = self._seen[first]
-        self._seen[first] += 1
         rows.append(
             {
-                "id": first if not occurrence else row_id(self.source.name, content, occurrence),
+                "id": None,  # from the digest of its content, where that is made
                 "source": self.source.name,
                 **content,
                 **known | ({"gold": gold} if self.kind == "rlvr" else {}),
@@ -183,10 +185,8 @@ class Ingest:
 
     def _account_for(self, keys: Keys, value: Mapping[str, Any]) -> None:
         """Count the keys of a row that it does not carry."""
-        carried = {*SAID, *MEASURED[self.kind], *self.source.keep}
-        carried |= {"id"} if isinstance(value.get("id"), str | int) else set()
-        carried |= set(self.source.columns.values())
-        self.not_carried.update(keys.lost - carried)
+        own = {"id"} if isinstance(value.get("id"), str | int) else set()
+        self.not_carried.update(keys.lost - self._carried - own)
         self.renamed.update(keys.renamed)
 
     def _renamed(self, value: dict[str, Any]) -> dict[str, Any]:
@@ -270,6 +270,10 @@ class RecordReader(Reader):
     def identity(self) -> dict[str, Any]:
         return {"source": self.source.reading(), "kind": self.kind, "limit": self.limit}
 
+    def figures(self) -> dict[str, Any]:
+        """What identifies what is read, for the manifest and the lock."""
+        raise NotImplementedError
+
     def origin(self) -> tuple[str, str | None]:
         """The dataset and revision that a row's provenance names."""
         raise NotImplementedError
@@ -277,6 +281,10 @@ class RecordReader(Reader):
     def records(self) -> Iterator[Record]:
         """The records as they are, before they become rows."""
         raise NotImplementedError
+
+    def outcomes(self, ingest: Ingest, context: Context) -> Iterator[Outcome]:
+        """The records as parts of rows."""
+        yield from ingest.parts(self.records())
 
     def notes(self) -> Iterator[str]:
         """What a person should know of how the records are read."""
@@ -286,8 +294,8 @@ class RecordReader(Reader):
         for note in self.notes() if context.notify else ():
             context.notify(note)
         ingest = Ingest(self.source, self.kind, context.seed, *self.origin())
-        yield from ingest.parts(self.records())
-        context.figures.update(ingest.figures())
+        yield from self.outcomes(ingest, context)
+        yield Outcome(figures=self.figures() | ingest.figures())
 
 
 def _mistyped(known: dict[str, Any]) -> str | None:

@@ -1,17 +1,22 @@
 """Decontamination: rows that hold an eval's items go, with the evidence for each."""
 
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 from pydantic import Field, field_validator
 
 from dataengine.config import Config
+from dataengine.decisions import Decided
 from dataengine.errors import UserError
 from dataengine.models.config import ModelConfig
-from dataengine.stages.stage import Context, Outcome, Stage, Survey
-from dataengine.table import Table
+from dataengine.row import conversation
+from dataengine.stages.stage import Context, Stage, Survey
+from dataengine.view import Table, View
 
 
 class Paraphrases(Config):
@@ -115,15 +120,37 @@ class Decontaminate(Stage):
         except ValueError as error:
             raise UserError(f"decontaminate: {error}") from None
 
-    def survey(self, table: Table, context: Context) -> Survey:
+    def prepare(self) -> None:
+        if self.method != "tulu3":
+            from decontam.ahead import compile_ahead
+
+            compile_ahead()
+
+    def look(self, view: View, context: Context) -> pl.DataFrame | None:
+        """Which rows of a part hold which items: lines of evidence, by the published rule or where
+        no suite has its items none."""
+        if self.method == "tulu3" or not self._present:
+            return None
+        from decontam.evidence import EVIDENCE
+
+        checker = context.shared(self.name, lambda: self._checker(context))
+        found = [checker.scan(batch) for batch in view_batches(view)]
+        return pl.concat([pl.DataFrame(schema=EVIDENCE), *found], rechunk=False)
+
+    def settle(
+        self, looks: Sequence[pl.DataFrame], table: Table, context: Context
+    ) -> Survey | None:
         missing = [suite.name for suite in self.suites if suite.missing]
         if missing and context.notify:
             context.notify(f"asked for and NOT CHECKED, no items at hand: {', '.join(missing)}")
-        findings = self._found(table, context)
+        try:
+            findings = self._found(looks, table, context)
+        except ValueError as error:
+            raise UserError(f"decontaminate: {error}") from None
         if self.paraphrases and self.paraphrases.judge:
             findings = self._judged(findings, self.paraphrases, context)
         return Survey(
-            found=findings.decisions.filter(pl.col("decision") == "drop"),
+            _drops(findings.decisions, len(table.parts)),
             tables={
                 "decisions": findings.decisions.drop("input", "row"),
                 "evidence": findings.evidence.drop("input", "row"),
@@ -131,27 +158,49 @@ class Decontaminate(Stage):
             figures=findings.report | {"missing": missing},
         )
 
-    def _found(self, table: Table, context: Context) -> Any:
-        """What the check finds; nothing, of no rows, where no suite has its items at hand."""
-        from decontam.check import check
+    def apply(self, view: View, found: pl.DataFrame | None) -> Decided:
+        assert found is not None
+        told = view.at.join(found, on="place", how="left", maintain_order="left")["evidence"]
+        reasons = pl.select(pl.when(told.is_not_null()).then(pl.lit("contaminated"))).to_series()
+        return Decided(reasons, told)
+
+    @cached_property
+    def _present(self) -> list[Any]:
+        return [suite for suite in self.suites if not suite.missing]
+
+    def _checker(self, context: Context) -> Any:
+        from decontam.check import Checker, as_suite
+
+        try:
+            return Checker.of([as_suite(s, {}) for s in self._present], context.cache, True)
+        except ValueError as error:
+            raise UserError(f"decontaminate: {error}") from None
+
+    def _found(self, looks: Sequence[pl.DataFrame], table: Table, context: Context) -> Any:
+        """What the looks amount to; nothing, of no rows, where no suite has its items at hand."""
+        from decontam.check import as_suite
         from decontam.evidence import EVIDENCE
         from decontam.findings import findings
 
-        present = [suite for suite in self.suites if not suite.missing]
-        if not present:
+        if not self._present:
             return findings(pl.DataFrame(schema=EVIDENCE), [], {}, {"method": self.method})
-        try:
-            return check(
-                list(table.parts),
-                present,
-                method=self.method,
-                cache=context.cache,
-                threads=context.workers,
-                paraphrases=self.paraphrases is not None,
-                allow_textless=True,
-            )
-        except ValueError as error:
-            raise UserError(f"decontaminate: {error}") from None
+        batches = (batch for view in table.views() for batch in view_batches(view))
+        if self.method == "tulu3":
+            from decontam.tulu3 import check_tulu3
+
+            if self.paraphrases:
+                raise UserError("decontaminate: paraphrases are no part of the published rule")
+            return check_tulu3(batches, [as_suite(s, {}) for s in self._present], True)
+        checker = context.shared(self.name, lambda: self._checker(context))
+        rows = dict(table.small("source").group_by("source").len().iter_rows())
+        evidence = pl.concat([pl.DataFrame(schema=EVIDENCE), *looks], rechunk=False)
+        found = checker.settled(evidence, rows, {})
+        if self.paraphrases:
+            from decontam.semantic import with_paraphrases
+
+            suites = [as_suite(s, {}) for s in self._present]
+            found = with_paraphrases(found, checker.index, suites, batches, context.cache)
+        return found
 
     def _judged(self, findings: Any, second: Paraphrases, context: Context) -> Any:
         from dataengine.models.session import session
@@ -161,27 +210,53 @@ class Decontaminate(Stage):
         with session(second.models, context.ledger, second.usd) as opened:
             return judged(findings, opened, second.judge, second.max_tokens, self.name)
 
-    def apply(self, rows: pl.DataFrame, survey: Survey) -> Outcome:
-        hits = (
-            survey.found.sort(
-                "row_id", "score", "suite", "eval_id", descending=[False, True, False, False]
+
+OLDEST = pl.CompatLevel.oldest()
+
+
+def view_batches(view: View) -> Iterator[Any]:
+    """The texts of a view's rows, some rows at a time, as the scan reads them."""
+    from decontam.batches import BLOCK, Columns, arrow_batch
+
+    columns = Columns()
+    table = view.part.table()
+    whole = table.select(list(conversation(view.kind))).combine_chunks()
+    if view.kind == "rlvr":
+        truths = view.part.frame(view.kind, ["ground_truth"])["ground_truth"]
+        whole = whole.append_column("ground_truth", truths.to_arrow(compat_level=OLDEST))
+    step = max(1, BLOCK * view.part.rows // max(whole.nbytes, 1))
+    for start in range(0, len(view), step):
+        rows = view.take(start, min(start + step, len(view)))
+        taken = whole.take(pl.Series(rows.places, dtype=pl.Int64).to_arrow())
+        ids = rows.ids.to_arrow(compat_level=OLDEST)
+        source = pa.repeat(pa.scalar(view.source), len(rows))
+        named = taken.append_column("id", ids).append_column("source", source)
+        batch = arrow_batch(
+            named.combine_chunks().to_batches()[0], "", columns, rows.places.astype(np.int64)
+        )
+        batch.input = view.number
+        yield batch
+
+
+def _drops(decisions: pl.DataFrame, parts: int) -> list[pl.DataFrame]:
+    """For each part the rows to drop, with the item that they hold most of."""
+    order = ["input", "row", "score", "suite", "eval_id"]
+    best = (
+        decisions.filter(pl.col("decision") == "drop")
+        .sort(order, descending=[False, False, True, False, False])
+        .group_by("input", "row", maintain_order=True)
+        .agg(
+            pl.struct(
+                pl.col("suite").first(),
+                pl.col("eval_id").first(),
+                pl.col("score").first(),
+                pl.len().alias("items"),
             )
-            .group_by("row_id", maintain_order=True)
-            .agg(
-                pl.struct(
-                    pl.col("suite").first(),
-                    pl.col("eval_id").first(),
-                    pl.col("score").first(),
-                    pl.len().alias("items"),
-                )
-                .struct.json_encode()
-                .alias("evidence")
-            )
+            .struct.json_encode()
+            .alias("evidence")
         )
-        found = rows.select("id").join(
-            hits, left_on="id", right_on="row_id", how="left", maintain_order="left"
-        )
-        reasons = found.select(
-            pl.when(pl.col("evidence").is_not_null()).then(pl.lit("contaminated"))
-        )
-        return Outcome.by_reason(rows, reasons.to_series(), found["evidence"])
+    )
+    place = pl.col("row").cast(pl.UInt32).alias("place")
+    return [
+        best.filter(pl.col("input") == number).select(place, "evidence") for number in range(parts)
+    ]

@@ -1,15 +1,17 @@
 """Difficulty: how often a named policy solves each task, and the band that is worth training on."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import polars as pl
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, field_validator
 
+from dataengine.decisions import Decided
 from dataengine.models.config import ModelConfig
-from dataengine.stages.stage import Context, Outcome, Stage, Survey
-from dataengine.table import Table
+from dataengine.stages.stage import Context, Stage, Survey
 from dataengine.verifying import verifiers_ready
+from dataengine.view import Table, View
 from eval.verifiers import verifier
 from personas.ask import Ask, Sampling
 
@@ -29,7 +31,6 @@ class Difficulty(Stage):
     max_tokens: int = Field(2_048, gt=0)
     models: dict[str, ModelConfig] = Field(default_factory=dict, exclude=True)
     usd: float | None = Field(None, exclude=True)
-    _mendable: Counter[str] = PrivateAttr(default_factory=Counter)
 
     @field_validator("pass_rate")
     @classmethod
@@ -45,31 +46,29 @@ class Difficulty(Stage):
     def identity(self) -> dict[str, Any]:
         return super().identity() | {"policy": self.models[self.policy].identity()}
 
-    def survey(self, table: Table, context: Context) -> Survey:
+    def settle(
+        self, looks: Sequence[pl.DataFrame], table: Table, context: Context
+    ) -> Survey | None:
         from dataengine.models.session import session  # the client: not needed to plan
 
         assert context.ledger is not None
-        named = {
-            name
-            for rows in table.frames(["verifier"])
-            for name in rows["verifier"].drop_nulls().unique()
-        }
+        named = {n for v in table.views() for n in v.frame("verifier")["verifier"].drop_nulls()}
         verifiers_ready(named, self.name)
+        mendable: Counter[str] = Counter()
         with session(self.models, context.ledger, self.usd) as opened:
-            self._mendable.clear()
-            found = [self._measured(rows, opened) for rows in table.frames()]
+            found = [self._measured(view, opened, mendable) for view in table.views()]
             policy = opened.models.lane(self.policy).model
-        measured = pl.concat(found) if found else pl.DataFrame(schema=MEASURED)
-        measured = measured.with_columns(pl.lit(policy).alias("policy"))
+        parts = [part.with_columns(pl.lit(policy).alias("policy")) for part in found]
+        measured = pl.concat(parts) if parts else pl.DataFrame(schema=MEASURED)
         return Survey(
-            found=measured,
-            tables={"pass_rates": measured},
+            parts,
+            tables={"pass_rates": measured.drop("place")},
             figures=_figures(measured, policy),
-            mendable=dict(+self._mendable),
+            mendable=dict(+mendable),
         )
 
-    def apply(self, rows: pl.DataFrame, survey: Survey) -> Outcome:
-        found = rows.select("id").join(survey.found, on="id", how="left", maintain_order="left")
+    def apply(self, view: View, found: pl.DataFrame | None) -> Decided:
+        assert found is not None
         low, high = self.pass_rate
         rate = pl.col("pass_rate")
         decided = found.select(
@@ -79,18 +78,19 @@ class Difficulty(Stage):
             .then(pl.lit("too hard"))
             .when(rate > high)
             .then(pl.lit("too easy")),
-            evidence=pl.struct(pl.exclude("id")).struct.json_encode(),
+            evidence=pl.struct(pl.exclude("id", "place")).struct.json_encode(),
         )
-        known = rows.with_columns(found["pass_rate"], found["policy"])
-        return Outcome.by_reason(known, decided["reason"], decided["evidence"])
+        told = found.select("pass_rate", "policy")
+        return Decided(decided["reason"], decided["evidence"], told)
 
-    def _measured(self, rows: pl.DataFrame, opened: Any) -> pl.DataFrame:
+    def _measured(self, view: View, opened: Any, mendable: Counter[str]) -> pl.DataFrame:
         """Pass rates of one part: answers that were cut at `max_tokens` do not pass, those that
         nobody gave or nothing could verify do not count."""
         from dataengine.models.models import Query
         from dataengine.models.wire import Failure
 
-        tasks = rows.select("id", "prompt", "ground_truth", "verifier", "language").to_dicts()
+        columns = ("id", "prompt", "ground_truth", "verifier", "language")
+        tasks = view.frame(*columns).to_dicts()
         queries = (
             Query(self._ask(task["prompt"]), sample, tag=place)
             for place, task in enumerate(tasks)
@@ -102,7 +102,7 @@ class Difficulty(Stage):
             place = reply.query.tag
             if isinstance(reply.outcome, Failure):
                 tallies[place][reply.outcome.kind] += 1
-                self._mendable[reply.outcome.kind] += reply.outcome.mendable
+                mendable[reply.outcome.kind] += reply.outcome.mendable
             else:
                 answers.setdefault(tasks[place]["verifier"], []).append((place, reply.outcome.text))
         for name, given in answers.items():
@@ -116,7 +116,7 @@ class Difficulty(Stage):
         return pl.DataFrame(
             [_line(task["id"], tally) for task, tally in zip(tasks, tallies, strict=True)],
             schema=MEASURED,
-        )
+        ).with_columns(pl.Series("place", view.places, dtype=pl.UInt32))
 
     def _ask(self, prompt: list[dict[str, Any]]) -> Ask:
         turns = tuple({"role": t["role"], "content": t["content"]} for t in prompt)

@@ -1,11 +1,14 @@
 """Exact duplicates: one row of each prompt (or of each whole row) stays."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import polars as pl
 
-from dataengine.stages.stage import Context, Outcome, Stage, Survey
-from dataengine.table import Table
+from dataengine.decisions import Decided
+from dataengine.parts import cut
+from dataengine.stages.stage import Context, Stage, Survey
+from dataengine.view import Table, View
 
 
 class ExactDedup(Stage):
@@ -22,27 +25,37 @@ class ExactDedup(Stage):
     def explain(self) -> str:
         return f"one row per {self.side}" + _protected(self.protect)
 
-    def survey(self, table: Table, context: Context) -> Survey:
-        from dataengine.dedup.exact import duplicates  # numba for prompts: not needed to plan
+    def look(self, view: View, context: Context) -> pl.DataFrame | None:
+        """128 bits of each row's prompt; those of whole rows are small columns already."""
+        if self.side == "row":
+            return None
+        from dataengine.dedup.exact import prompt_keys  # numba: not needed to plan
 
-        twins = duplicates(table.parts, self.side, protect=self.protect)
-        return Survey(found=twins, figures={"duplicates": twins.height})
+        return prompt_keys(view)
 
-    def apply(self, rows: pl.DataFrame, survey: Survey) -> Outcome:
-        return without(rows, survey.found, "exact duplicate")
+    def settle(
+        self, looks: Sequence[pl.DataFrame], table: Table, context: Context
+    ) -> Survey | None:
+        from dataengine.dedup.exact import duplicates, row_keys
+
+        rows = table.small("source", *([] if looks else ["digest"]))
+        keys = pl.concat(looks).to_numpy() if looks else row_keys(rows["digest"])
+        twins = duplicates(keys, rows, protect=self.protect)
+        named = twins.with_columns(duplicate_of=table.ids(twins["of"])).drop("of")
+        return Survey(cut(named, table.parts), figures={"duplicates": twins.height})
+
+    def apply(self, view: View, found: pl.DataFrame | None) -> Decided:
+        assert found is not None
+        return without(view, found, "exact duplicate")
 
 
-def without(rows: pl.DataFrame, twins: pl.DataFrame, reason: str) -> Outcome:
-    """Drop the rows that `twins` names (id, duplicate_of, figures ...); the rest is evidence."""
-    facts = [c for c in twins.columns if c != "id"]
-    found = rows.select("id").join(
-        twins.select("id", pl.struct(facts).struct.json_encode().alias("evidence")),
-        on="id",
-        how="left",
-        maintain_order="left",
-    )
+def without(view: View, twins: pl.DataFrame, reason: str) -> Decided:
+    """Drop the rows that `twins` names (place, duplicate_of, figures ...); the rest is evidence."""
+    facts = [c for c in twins.columns if c != "place"]
+    told = twins.select("place", pl.struct(facts).struct.json_encode().alias("evidence"))
+    found = view.at.join(told, on="place", how="left", maintain_order="left")
     reasons = found.select(pl.when(pl.col("evidence").is_not_null()).then(pl.lit(reason)))
-    return Outcome.by_reason(rows, reasons.to_series(), found["evidence"])
+    return Decided(reasons.to_series(), found["evidence"])
 
 
 def _protected(protect: tuple[str, ...]) -> str:

@@ -1,14 +1,16 @@
 """Gold: every rlvr row's own gold answer earns its reward, or the row is no task to train on."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import orjson
 import polars as pl
 
+from dataengine.decisions import Decided
 from dataengine.errors import UserError
-from dataengine.stages.stage import Context, Outcome, Stage, Survey, evidence
-from dataengine.table import Table
+from dataengine.stages.stage import Context, Stage, Survey, evidence
 from dataengine.verifying import verifiers_ready
+from dataengine.view import Table, View
 from eval.verifiers import MalformedGroundTruth, Verdict, verifier
 from eval.verifiers.ifeval_conflicts import conflicts
 from eval.verifiers.ifeval_constraints import Constraint
@@ -20,20 +22,22 @@ class Gold(Stage):
     name: ClassVar[str] = "gold"
     version: ClassVar[int] = 2
 
-    def survey(self, table: Table, context: Context) -> Survey:
-        named = {
-            name
-            for rows in table.frames(["verifier"])
-            for name in rows["verifier"].drop_nulls().unique()
-        }
-        verifiers_ready(named, self.name)
-        return Survey()
+    def look(self, view: View, context: Context) -> pl.DataFrame | None:
+        """The verifiers that rows name."""
+        return view.frame("verifier").unique()
 
-    def apply(self, rows: pl.DataFrame, survey: Survey) -> Outcome:
-        reasons: list[str | None] = [None] * rows.height
-        facts: list[str | None] = [None] * rows.height
+    def settle(
+        self, looks: Sequence[pl.DataFrame], table: Table, context: Context
+    ) -> Survey | None:
+        named = {name for look in looks for name in look["verifier"].drop_nulls()}
+        verifiers_ready(named, self.name)
+        return None
+
+    def apply(self, view: View, found: pl.DataFrame | None) -> Decided:
+        reasons: list[str | None] = [None] * len(view)
+        facts: list[str | None] = [None] * len(view)
         columns = ("verifier", "ground_truth", "gold", "language")
-        tasks = rows.select(columns).with_row_index("place")
+        tasks = view.frame(*columns).with_row_index("place")
         for (name,), group in tasks.group_by("verifier", maintain_order=True):
             known = group.filter(pl.col("gold").is_not_null())
             verdicts = verifier(str(name)).verify_batch(
@@ -47,9 +51,7 @@ class Gold(Stage):
                 group.filter(pl.col("gold").is_null()).select("place", "ground_truth").iter_rows()
             ):
                 reasons[place], facts[place] = _without_gold(str(name), truth)
-        return Outcome.by_reason(
-            rows, pl.Series(reasons, dtype=pl.String), pl.Series(facts, dtype=pl.String)
-        )
+        return Decided(pl.Series(reasons, dtype=pl.String), pl.Series(facts, dtype=pl.String))
 
 
 def _of_verdict(name: str, verdict: Verdict) -> tuple[str | None, str | None]:

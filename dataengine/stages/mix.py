@@ -1,18 +1,23 @@
 """Mixing: each source gives the amount that the mixture takes of it."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import polars as pl
 
 from dataengine import tokens
-from dataengine.row import draw
+from dataengine.decisions import Decided
+from dataengine.parts import cut
+from dataengine.row import conversation, draw
 from dataengine.sources.source import Amount
-from dataengine.stages.stage import Context, Outcome, Stage, Survey
-from dataengine.table import Table
+from dataengine.stages.stage import Context, Stage, Survey, evidence
+from dataengine.text import whole_texts
+from dataengine.view import Table, View
 
 
 class Mix(Stage):
-    """Takes rows, a fraction, repeats or tokens of each source, drawn by hash of (seed, id).
+    """Adds the column `copies`: rows, a fraction, repeats or tokens of each source, by hash of
+    (seed, id).
 
     What a source gives depends on its own rows and the seed alone: adding a source moves
     nothing in another.
@@ -31,32 +36,41 @@ class Mix(Stage):
         parts += [f"{name}: {Amount(*self.amounts[name])}" for name in open_[:4]]  # type: ignore[arg-type]
         return ", ".join(parts) + (f", and {len(open_) - 4} more" if len(open_) > 4 else "")
 
-    def survey(self, table: Table, context: Context) -> Survey:
-        index = table.column("id", "source")
-        index = index.with_columns(draw(context.seed, "mix", index["id"]))
-        if any(unit == "tokens" for unit, _ in self.amounts.values()):
-            sizes = tokens.count(table, context.kind, self.tokenizer)
-            index = index.with_columns(sizes.alias("tokens"))
-        copies = pl.concat(
-            [
-                _copies(rows, Amount(*self.amounts[name]), name, context)  # type: ignore[arg-type]
-                for (name,), rows in index.group_by("source", maintain_order=True)
-            ]
-            or [pl.DataFrame(schema={"id": pl.String, "copies": pl.Int64})]
-        )
-        taken = copies["copies"]
-        return Survey(found=copies, added=int((taken - 1).clip(lower_bound=0).sum()))
+    def look(self, view: View, context: Context) -> pl.DataFrame | None:
+        """The tokens of each row, where an amount is told in tokens."""
+        if not self._in_tokens:
+            return None
+        texts = whole_texts(view.frame(*conversation(view.kind)), view.kind)
+        return tokens.lengths(texts, self.tokenizer).to_frame()
 
-    def apply(self, rows: pl.DataFrame, survey: Survey) -> Outcome:
-        copies = rows.select("id").join(survey.found, on="id", how="left", maintain_order="left")
-        times = copies["copies"]
-        dropped = rows.filter(times == 0).with_columns(
-            pl.lit("not drawn").alias("reason"),
-            pl.concat_str(pl.lit('{"amount":"'), _amounts(self.amounts), pl.lit('"}')).alias(
-                "evidence"
-            ),
+    def settle(
+        self, looks: Sequence[pl.DataFrame], table: Table, context: Context
+    ) -> Survey | None:
+        index = table.small("id", "source")
+        index = index.with_columns(draw(context.seed, "mix", index["id"]))
+        if self._in_tokens:
+            index = index.with_columns(pl.concat(looks))
+        none = pl.DataFrame(schema={"at": pl.Int64, "copies": pl.Int64})
+        drawn = [
+            _copies(rows, Amount(*self.amounts[name]), name, context)  # type: ignore[arg-type]
+            for (name,), rows in index.group_by("source", maintain_order=True)
+        ]
+        return Survey(parts=cut(pl.concat([none, *drawn]).sort("at"), table.parts))
+
+    @property
+    def _in_tokens(self) -> bool:
+        return any(unit == "tokens" for unit, _ in self.amounts.values())
+
+    def apply(self, view: View, found: pl.DataFrame | None) -> Decided:
+        assert found is not None
+        copies = view.at.join(found, on="place", how="left", maintain_order="left")["copies"]
+        out = copies == 0
+        amount = Amount(*self.amounts.get(view.source, ("all", 1.0)))  # type: ignore[arg-type]
+        told = evidence(amount=str(amount))
+        decided = pl.select(
+            reason=pl.when(out).then(pl.lit("not drawn")), evidence=pl.when(out).then(pl.lit(told))
         )
-        return Outcome(_repeated(rows, times), dropped)
+        return Decided(decided["reason"], decided["evidence"], copies.to_frame())
 
 
 def _copies(rows: pl.DataFrame, amount: Amount, name: str, context: Context) -> pl.DataFrame:
@@ -79,23 +93,4 @@ def _copies(rows: pl.DataFrame, amount: Amount, name: str, context: Context) -> 
         times = pl.Series([whole + (k < more) for k in range(n)], dtype=pl.Int64)
     if short and context.notify:
         context.notify(f"{name}: {amount} wanted, only {n:,} rows are left of it: all are taken")
-    return drawn.select("id").with_columns(times.alias("copies"))
-
-
-def _repeated(rows: pl.DataFrame, times: pl.Series) -> pl.DataFrame:
-    """Rows as often as they are taken; a copy's id says which copy it is."""
-    if times.max() in (None, 0, 1):
-        return rows.filter(times > 0)
-    out = rows.with_columns(pl.int_ranges(0, times).alias("copy")).filter(times > 0).explode("copy")
-    number = pl.col("copy")
-    return out.with_columns(
-        pl.when(number == 0)
-        .then(pl.col("id"))
-        .otherwise(pl.format("{}-{}", pl.col("id"), number))
-        .alias("id")
-    ).drop("copy")
-
-
-def _amounts(amounts: dict[str, tuple[str, float]]) -> pl.Expr:
-    said = {name: str(Amount(*amount)) for name, amount in amounts.items()}  # type: ignore[arg-type]
-    return pl.col("source").replace_strict(said, default="", return_dtype=pl.String)
+    return drawn.select("at").with_columns(times.alias("copies"))

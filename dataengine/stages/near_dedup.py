@@ -1,17 +1,21 @@
 """Near duplicates: MinHash finds candidates, exact Jaccard decides, one row of a cluster stays."""
 
 import hashlib
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import polars as pl
 from pydantic import Field
 
+from dataengine.decisions import Decided
 from dataengine.errors import UserError
+from dataengine.parts import cut
 from dataengine.sources.files import matching
 from dataengine.stages.exact_dedup import without
-from dataengine.stages.stage import Context, Outcome, Stage, Survey
-from dataengine.table import Table
+from dataengine.stages.stage import Context, Stage, Survey
+from dataengine.view import Table, View
 
 
 class NearDedup(Stage):
@@ -63,24 +67,79 @@ class NearDedup(Stage):
             found += files
         return found
 
-    def survey(self, table: Table, context: Context) -> Survey:
+    def look(self, view: View, context: Context) -> pl.DataFrame | None:
+        """A MinHash sketch of every row."""
+        from dataengine.dedup.texts import ViewBlock
+
+        return self._settings(context).sketch(ViewBlock(view)).table()
+
+    def settle(
+        self, looks: Sequence[pl.DataFrame], table: Table, context: Context
+    ) -> Survey | None:
+        from dataengine.dedup.published import as_parts, known_labels
+        from dataengine.dedup.sketches import Sketches
+        from dataengine.dedup.texts import blocks
+
+        settings = self._settings(context)
+        with tempfile.TemporaryDirectory(dir=context.folder) as scratch:
+            files = as_parts(self.known(), Path(scratch))
+            known = blocks(files)
+            foreign = [settings.sketch(block) for block in known]
+            ours = [Sketches.of_table(look) for look in looks]
+            rows = table.small("source")
+            none = pl.DataFrame(schema={"id": pl.String, "source": pl.String})
+            labels = pl.concat([none, *map(known_labels, files)])
+            sources = pl.concat([labels["source"], rows["source"]])
+            pinned = sources.is_in(list(self.protect)).fill_null(True).to_numpy()
+            twins = pl.DataFrame(schema={"row": pl.Int64, "of": pl.Int64, **FIGURES})
+            if foreign or ours:
+                sketches = Sketches.joined([*foreign, *ours])
+                ranked = settings.ranked(sketches, sources, pinned)
+                groups = [*known, *table_blocks(table, labels.height)]
+                twins = settings.twins(
+                    groups, sketches, ranked, pinned, context.workers, Path(scratch)
+                )
+        found = _named(twins, labels["id"], rows["at"], table)
+        curve = settings.bands.curve()
+        figures = {"duplicates": found.height, "curve": curve}
+        return Survey(cut(found, table.parts), figures=figures)
+
+    def _settings(self, context: Context) -> Any:
         from dataengine.dedup import near  # numba: not needed to plan
-        from dataengine.dedup.minhash import Bands
+        from dataengine.dedup.shingles import Shingling
 
-        twins = near.duplicates(
-            table.parts,
-            self.side,
-            threshold=self.threshold,
-            shingle=self.shingle,
-            keep=self.keep,
-            protect=self.protect,
-            against=self.known(),
-            threads=context.workers,
-            seed=context.seed,
-            folder=context.folder,
-        )
-        curve = Bands.of(self.threshold).curve()
-        return Survey(found=twins, figures={"duplicates": twins.height, "curve": curve})
+        shingling = Shingling.of(self.shingle, None)
+        return near.Settings(self.side, self.threshold, shingling, self.keep, context.seed)
 
-    def apply(self, rows: pl.DataFrame, survey: Survey) -> Outcome:
-        return without(rows, survey.found, "near duplicate")
+    def apply(self, view: View, found: pl.DataFrame | None) -> Decided:
+        assert found is not None
+        return without(view, found, "near duplicate")
+
+
+FIGURES = {"estimated": pl.Float64, "exact": pl.Float64}
+
+
+def table_blocks(table: Table, first: int) -> Iterator[Any]:
+    """The rows that are alive as blocks, numbered one after the other from `first` on."""
+    from dataengine.dedup.texts import ViewBlock
+
+    for view in table.views():
+        if len(view):
+            yield ViewBlock(view, first)
+        first += len(view)
+
+
+def _named(twins: pl.DataFrame, known: pl.Series, at: pl.Series, table: Table) -> pl.DataFrame:
+    """Twins by the row's number in the build and the id of the row that stays; rows of an existing
+    dataset have the first numbers."""
+    ours = twins.filter(pl.col("row") >= len(known))
+    foreign = ours["of"] < len(known)
+    ids = [""] * ours.height
+    inner = ours.filter(~foreign)["of"] - len(known)
+    for place, id in zip((~foreign).arg_true(), table.ids(at.gather(inner)), strict=True):
+        ids[place] = id
+    for place, id in zip(foreign.arg_true(), known.gather(ours.filter(foreign)["of"]), strict=True):
+        ids[place] = id
+    return pl.DataFrame(
+        {"at": at.gather(ours["row"] - len(known)), "duplicate_of": pl.Series(ids, dtype=pl.String)}
+    ).with_columns(ours["estimated"], ours["exact"])

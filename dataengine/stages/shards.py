@@ -2,31 +2,35 @@
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import polars as pl
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataengine import tokens
 from dataengine.errors import NothingLeft
+from dataengine.parts import hexed
 from dataengine.published import Form, published
-from dataengine.row import Kind, draw
+from dataengine.row import Kind, draw, schema
 from dataengine.stages.stage import Context, Writer
-from dataengine.table import Table
 from dataengine.text import whole_texts
+from dataengine.view import Table, View
 
 SHARD_BYTES = 256 << 20
 """Bytes of text in one file, about: few large files, but none that a laptop cannot open."""
 GROUP_ROWS = 1_000
 """Rows of one row group, so that a reader can stream and the Hub's viewer can page."""
+ADDED = ("copies", "split")
 
 
 class Shards(Writer):
     """Writes `data/<split>-00000-of-0000N.parquet` in an order drawn by hash of (seed, id)."""
 
     name: ClassVar[str] = "shards"
+    version: ClassVar[int] = 2
     tokenizer: tokens.Tokenizer = None
 
     def explain(self) -> str:
@@ -35,87 +39,143 @@ class Shards(Writer):
     def write(self, table: Table, context: Context) -> dict[str, Any]:
         if not table.rows:
             raise NothingLeft("no row is left to write")
-        order = _order(table, context.kind, context.seed)
+        order = _order(table, context.seed)
         form = Form(context.kind)
-        for part in table.frames():
-            form.see(part)
+        for view in table.views():
+            form.see(view.frame(*_read_for_form(view)))
         (context.folder / "data").mkdir()
         splits: dict[str, Any] = {}
-        counts: list[pl.DataFrame] = []
+        shards: list[tuple[str, pl.DataFrame]] = []
         for (split,), rows in order.sort("split").group_by("split", maintain_order=True):
-            files = []
-            for name, ids in _shards(str(split), rows):
-                shard = _gathered(table, ids)
-                counts.append(_measured(shard, context.kind, self.tokenizer))
-                path = context.folder / "data" / name
-                _write(published(shard, form), path)
-                files.append(_described(path))
-            splits[str(split)] = {"rows": rows.height, "files": files}
+            named = list(_shards(str(split), rows))
+            splits[str(split)] = {"rows": rows.height, "files": [name for name, _ in named]}
+            shards += named
+
+        def one(shard: tuple[str, pl.DataFrame]) -> tuple[dict[str, Any], pl.DataFrame]:
+            name, rows = shard
+            path = context.folder / "data" / name
+            counts = _write(table, rows, form, self.tokenizer, path)
+            return _described(path), counts
+
+        with ThreadPoolExecutor(context.workers) as pool:
+            made = list(pool.map(one, shards))
+        files = dict(zip((name for name, _ in shards), (file for file, _ in made), strict=True))
+        for held in splits.values():
+            held["files"] = [files[name] for name in held["files"]]
         return {
             "splits": splits,
-            "composition": _composition(counts),
+            "composition": _composition([counts for _, counts in made]),
             "tokens": tokens.named(self.tokenizer),
         }
 
 
-def _order(table: Table, kind: Kind, seed: int) -> pl.DataFrame:
-    """Every row's id, split, place in the shuffle, and size, sorted by the shuffle."""
-    sizes = [
-        part.select("id", "split").with_columns(
-            whole_texts(part, kind).str.len_bytes().alias("size")
-        )
-        for part in table.frames()
-    ]
-    if not sizes:
-        return pl.DataFrame(schema={"id": pl.String, "split": pl.String, "size": pl.UInt32})
-    index = pl.concat(sizes)
-    return index.with_columns(draw(seed, "shuffle", index["id"])).sort("shuffle", "id")
+def _order(table: Table, seed: int) -> pl.DataFrame:
+    """Every row to write: its part, place and copy, split, bytes, id and place in the shuffle."""
+    found = []
+    for view in table.views():
+        added = view.frame(*ADDED)
+        rows = pl.DataFrame(
+            {"part": np.full(len(view), view.number, np.int32), "place": view.places}
+        ).with_columns(added["copies"], added["split"], view.small["bytes"], view.ids)
+        if (added["copies"] > 1).any():
+            copy = pl.int_ranges(0, pl.col("copies"), dtype=pl.Int32).alias("copy")
+            rows = rows.with_columns(copy).explode("copy").with_columns(_copied())
+        else:
+            rows = rows.with_columns(copy=pl.lit(0, pl.Int32))
+        found.append(rows.drop("copies"))
+    whole = pl.concat(found)
+    return whole.with_columns(draw(seed, "shuffle", whole["id"])).sort("shuffle", "id").drop("id")
+
+
+def _copied() -> pl.Expr:
+    """The id of a copy says which copy it is."""
+    number = pl.col("copy")
+    named = pl.format("{}-{}", pl.col("id"), number)
+    return pl.when(number == 0).then(pl.col("id")).otherwise(named).alias("id")
+
+
+def _read_for_form(view: View) -> list[str]:
+    """The columns that tell how a dataset is published, as far as the part may hold any of it."""
+    return [name for name in schema(view.kind) if name not in ("id", "provenance")]
 
 
 def _shards(split: str, rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
-    """The files of one split, each with the ids it holds in their order."""
-    ends = rows["size"].cast(pl.Int64).cum_sum()
-    number = ((ends - rows["size"]) // SHARD_BYTES).alias("shard")
+    """The files of one split, each with the rows it holds in their order."""
+    ends = rows["bytes"].cast(pl.Int64).cum_sum()
+    number = ((ends - rows["bytes"]) // SHARD_BYTES).alias("shard")
     shards = rows.with_columns(number).partition_by("shard", maintain_order=True)
-    for k, ids in enumerate(shards):
-        yield f"{split}-{k:05d}-of-{len(shards):05d}.parquet", ids
+    for k, held in enumerate(shards):
+        yield f"{split}-{k:05d}-of-{len(shards):05d}.parquet", held
 
 
-def _gathered(table: Table, ids: pl.DataFrame) -> pl.DataFrame:
-    """The rows of one shard, in its order; only these are in memory."""
-    wanted = ids.select("id").with_row_index("place")
-    found = [part.join(wanted, on="id", how="inner") for part in table.frames()]
-    return pl.concat(found).sort("place").drop("place", "split")
+def _write(
+    table: Table, rows: pl.DataFrame, form: Form, tokenizer: str | None, path: Path
+) -> pl.DataFrame:
+    """Gather the rows of one shard and write them in their order; returns counts by source, skill,
+    language and licence. Each row is read once, from its part; the shard is in memory once."""
+    wanted = rows.with_row_index("to")
+    gathered, to = [], []
+    for (number,), held in wanted.group_by("part", maintain_order=True):
+        places = held.sort("place", "copy")
+        gathered.append(_rows(table, int(number), places, form.kind))  # type: ignore[call-overload]
+        to.append(places["to"])
+    whole = pl.concat(gathered, how="vertical", rechunk=False)
+    back = pl.concat(to).arg_sort()
+    counts = []
+    writer: pq.ParquetWriter | None = None
+    for start in range(0, whole.height, GROUP_ROWS):
+        group = whole[back[start : start + GROUP_ROWS]]
+        counts.append(_measured(group, form.kind, tokenizer))
+        made = published(group, form)
+        writer = writer or pq.ParquetWriter(path, made.schema, compression="zstd")
+        writer.write_table(made, row_group_size=GROUP_ROWS)
+    assert writer is not None
+    writer.close()
+    return pl.concat(counts).group_by(KEYS).agg(*SUMS)
+
+
+def _rows(table: Table, number: int, wanted: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """Rows of one part, as often as they are wanted, in the columns of their kind."""
+    part, added = table.parts[number], table.added[number]
+    places = wanted["place"].to_numpy()
+    columns = [name for name in schema(kind) if name != "id"]
+    extra = [] if added is None else [c for c in added.columns if c in columns]
+    found = part.frame(kind, [c for c in columns if c not in extra], places)
+    ids = hexed(part.small(["id"])["id"]).gather(places).alias("id")
+    named = pl.DataFrame([ids, wanted["copy"]]).select(_copied()).to_series()
+    more = [] if added is None else [added[c].gather(places) for c in extra]
+    return found.with_columns(named, *more).select(*schema(kind))
+
+
+KEYS = ["source", "skill", "language", "licence"]
+SUMS = (
+    pl.col("rows").sum(),
+    pl.col("tokens").sum(),
+    pl.col("tokens_max").max(),
+)
 
 
 def _measured(rows: pl.DataFrame, kind: Kind, tokenizer: str | None) -> pl.DataFrame:
+    """Rows and tokens by source, skill, language and licence."""
     counts = tokens.lengths(whole_texts(rows, kind), tokenizer)
-    return rows.select("source", "skill", "language", "licence").with_columns(counts)
+    tokens_ = pl.col("tokens")
+    return (
+        rows.select(KEYS)
+        .with_columns(counts)
+        .group_by(KEYS)
+        .agg(pl.len().alias("rows"), tokens_.sum(), tokens_.max().alias("tokens_max"))
+    )
 
 
 def _composition(counts: list[pl.DataFrame]) -> list[dict[str, Any]]:
     """Rows and tokens by source, skill, language and licence."""
-    if not counts:
-        return []
-    keys = ["source", "skill", "language", "licence"]
-    return (
-        pl.concat(counts)
-        .group_by(keys)
-        .agg(
-            pl.len().alias("rows"),
-            pl.col("tokens").sum(),
-            pl.col("tokens").mean().round(1).alias("tokens_mean"),
-            pl.col("tokens").max().alias("tokens_max"),
-        )
-        .sort(keys)
-        .to_dicts()
-    )
-
-
-def _write(table: pa.Table, path: Path) -> None:
-    pq.write_table(table, path, compression="zstd", row_group_size=GROUP_ROWS)
+    mean = (pl.col("tokens") / pl.col("rows")).round(1).alias("tokens_mean")
+    order = [*KEYS, "rows", "tokens", "tokens_mean", "tokens_max"]
+    whole = pl.concat(counts).group_by(KEYS).agg(*SUMS)
+    return whole.with_columns(mean).select(order).sort(KEYS).to_dicts()
 
 
 def _described(path: Path) -> dict[str, Any]:
-    digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     return {"path": f"data/{path.name}", "bytes": path.stat().st_size, "blake2b": digest}

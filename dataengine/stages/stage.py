@@ -1,73 +1,46 @@
-"""A stage: a frozen config, and what it does to one part of a table.
+"""A stage: a frozen config, and how it decides on the rows of a part.
 
-Adding a stage is one file with one subclass. Ids, lineage, counting, caching, writing,
-progress and the threads are `run.py`'s business, never a stage's.
+A stage decides; it does not copy. It has up to three steps: `look` at a part (optional), `settle`
+what was seen of all parts in one survey, and `apply` that to a part. `look` and `apply` are pure
+maps over parts, in any order, in any process. Adding a stage is one file with one subclass. Ids,
+lineage, counting, caching, writing, progress and the threads are `run.py`'s, never a stage's.
 """
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import orjson
 import polars as pl
+import pyarrow as pa
 
 from dataengine.config import Config
+from dataengine.decisions import Decided
 from dataengine.row import Kind
-from dataengine.table import Table
+from dataengine.sources.source import Source
+from dataengine.view import Table, View
 
 
 class Outcome(NamedTuple):
-    """What became of the rows of one part: kept + dropped = those that went in (+ copies)."""
+    """What a reader brings as one part."""
 
-    kept: pl.DataFrame
-    dropped: pl.DataFrame
-    """The rows that go, as they came, with `reason` (short, countable) and `evidence` (JSON)."""
+    kept: pl.DataFrame | pa.Table | None = None
+    """Rows of the full schema, or as a part holds them; None where nothing was read (the reader's
+    last word)."""
+    dropped: pl.DataFrame | None = None
+    """Rows that were made and go, with `reason` (short, countable) and `evidence` (JSON)."""
     failed: pl.DataFrame | None = None
-    """Rows that could not be judged or made, in the columns of `FAILED`."""
+    """Records that became no row, in the columns of `FAILED`."""
     taken: int | None = None
-    """A reader's count of the records that it took for this part, where it counts them apart."""
-
-    def tables(self) -> Iterator[tuple[str, pl.DataFrame]]:
-        """Those of kept, dropped and failed that hold rows, by name."""
-        for name in ("kept", "dropped", "failed"):
-            rows = getattr(self, name)
-            if rows is not None and rows.height:
-                yield name, rows
-
-    @classmethod
-    def all_kept(cls, rows: pl.DataFrame) -> "Outcome":
-        """No row goes."""
-        nothing = pl.lit(None, dtype=pl.String)
-        return cls(rows, rows.clear().with_columns(reason=nothing, evidence=nothing))
-
-    @classmethod
-    def undecided(cls, rows: pl.DataFrame, stage: str, error: Exception) -> "Outcome":
-        """Rows that a stage could not decide on, since it raised: they fail under its name."""
-        reason = f"{type(error).__name__} in {stage}"
-        failed = [
-            {
-                "source": row["source"],
-                "row": row["provenance"]["row"],
-                "reason": reason,
-                "evidence": evidence(id=row["id"], stage=stage, detail=str(error)[:500]),
-                "record": recognisable(row),
-            }
-            for row in rows.iter_rows(named=True)
-        ]
-        none = rows.clear()
-        return cls(none, none, pl.DataFrame(failed, schema=FAILED))
-
-    @classmethod
-    def joined(cls, outcomes: "Sequence[Outcome]") -> "Outcome":
-        """The outcomes of consecutive parts as that of one."""
-        failed = [o.failed for o in outcomes if o.failed is not None]
-        dropped = [o.dropped for o in outcomes if o.dropped.height]
-        return cls(
-            pl.concat([o.kept for o in outcomes]),
-            pl.concat(dropped) if dropped else outcomes[0].dropped,
-            pl.concat(failed) if failed else None,
-        )
+    """The records that it took for this part, where it counts them apart."""
+    figures: Mapping[str, Any] = MappingProxyType({})
+    """What the manifest says of the source; the last outcome's is added to the others'."""
+    mendable: Mapping[str, int] = MappingProxyType({})
+    """Failures that a later run may mend, by reason: the next run asks for them again."""
 
     @classmethod
     def by_reason(cls, rows: pl.DataFrame, reason: pl.Series, evidence: pl.Series) -> "Outcome":
@@ -77,6 +50,14 @@ class Outcome(NamedTuple):
             reason.alias("reason"), evidence.cast(pl.String).alias("evidence")
         )
         return cls(rows.filter(~out), dropped.filter(out))
+
+    @property
+    def lost(self) -> Iterator[tuple[str, pl.DataFrame]]:
+        """Those of dropped and failed that hold rows, by name."""
+        for name in ("dropped", "failed"):
+            rows = getattr(self, name)
+            if rows is not None and rows.height:
+                yield name, rows
 
 
 FAILED = {
@@ -91,7 +72,7 @@ FAILED = {
 
 @dataclass(frozen=True)
 class Context:
-    """What a run lends to a stage's survey; nothing here may change a stage's result."""
+    """What a run lends to a stage; nothing here may change a stage's result."""
 
     kind: Kind
     seed: int
@@ -100,24 +81,32 @@ class Context:
     """A scratch folder of the stage's own, kept beside its output when it finishes."""
     cache: Path
     """Where indexes that outlive a build are kept."""
+    pool: ThreadPoolExecutor | None = None
+    """The threads of the run."""
     ledger: Path | None = None
-    figures: dict[str, Any] = field(default_factory=dict)
-    """What a reader adds to what the manifest says of its source."""
     notify: Any = None
     """Called with a line of text when the stage has something to tell a person."""
+    _held: dict[str, Any] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def shared(self, name: str, make: Callable[[], Any]) -> Any:
+        """What is made once for all parts: an index, a model."""
+        with self._lock:
+            if name not in self._held:
+                self._held[name] = make()
+            return self._held[name]
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What one look at the whole table found: what `apply` needs, and what the build shows."""
+    """What was found in all parts: what `apply` needs of it for each, and what the build shows."""
 
-    found: Any = None
+    parts: Sequence[pl.DataFrame] = ()
+    """For each part a small table with `place`; none where `apply` needs nothing."""
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
     """Evidence tables, written beside the stage's output under their names."""
     figures: dict[str, Any] = field(default_factory=dict)
     """JSON figures for the manifest and the card."""
-    added: int = 0
-    """Rows this stage makes: copies of rows that are repeated."""
     mendable: dict[str, int] = field(default_factory=dict)
     """Failures that a later run may mend, by reason: the next run asks for them again."""
 
@@ -128,6 +117,9 @@ class Stage(Config):
     name: ClassVar[str]
     version: ClassVar[int] = 1
     """Raise it when the same config gives other rows: it is part of the fingerprint."""
+    alone: ClassVar[bool] = False
+    """Whether it decides on every row by itself: then its decisions hold whatever the other stages
+    decide, and which of several is counted is settled when decisions are joined."""
 
     def needs(self) -> dict[str, str]:
         """Hashes of what lies outside the config and changes the result (suites, files)."""
@@ -153,29 +145,33 @@ class Stage(Config):
         """`explain`, with what the build's ledger has shown already."""
         return self.explain()
 
-    def survey(self, table: Table, context: Context) -> Survey:
-        """Look at the whole table once, before any part of it is decided on."""
-        return Survey()
+    def prepare(self) -> None:
+        """Begin what takes time and needs no rows, while they are read: compiling."""
 
-    def apply(self, rows: pl.DataFrame, survey: Survey) -> Outcome:
-        """Decide on one part. Called from several threads; must depend on its arguments alone."""
+    def look(self, view: View, context: Context) -> pl.DataFrame | None:
+        """What there is to know of a part before any part is decided on; None for nothing."""
+        return None
+
+    def settle(
+        self, looks: Sequence[pl.DataFrame], table: Table, context: Context
+    ) -> Survey | None:
+        """The survey of all parts, from what was seen of each, in their order; None where every
+        part is decided on by itself."""
+        return None
+
+    def apply(self, view: View, found: pl.DataFrame | None) -> Decided:
+        """Decide on the rows of a part; `found` is the survey's table for it."""
         raise NotImplementedError
 
 
 class Reader(Stage):
-    """A stage without input: it brings rows in. Its outcomes are parts, in order."""
+    """A stage without input: it brings rows in."""
+
+    source: Source
 
     def read(self, context: Context) -> Iterator[Outcome]:
-        """Rows as parts of bounded size; what cannot become a row is in `failed`."""
+        """Rows as parts of bounded size, in order; what cannot become a row is in `failed`."""
         raise NotImplementedError
-
-    def figures(self) -> dict[str, Any]:
-        """What the manifest records of this source once it has been read."""
-        return {}
-
-    def mendable(self) -> dict[str, int]:
-        """Failures of the last `read` that a later run may mend, by reason."""
-        return {}
 
     def known_rows(self) -> int | None:
         """How many rows there are to read, where that can be known without reading them."""

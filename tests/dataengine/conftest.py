@@ -8,14 +8,20 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import yaml
 
 from dataengine.build import build
 from dataengine.document import Document
 from dataengine.mixture import load
+from dataengine.parts import Part, compact, small_of, write
 from dataengine.plan import plan
 from dataengine.progress import Progress
+from dataengine.row import Kind, schema
+from dataengine.run import decide
+from dataengine.stages.stage import Context, Outcome, Stage
+from dataengine.view import Table
 
 Mix = Callable[..., Path]
 
@@ -50,6 +56,35 @@ def mix(tmp_path: Path) -> Mix:
         return file
 
     return written
+
+
+def part_of(rows: pl.DataFrame, kind: Kind, folder: Path, number: int = 0) -> Part:
+    """Rows as a part on disk, under ids made from their place."""
+    ids = pl.Series([f"{place:032x}" for place in range(rows.height)], dtype=pl.String)
+    folder.mkdir(exist_ok=True)
+    named = rows.with_columns(ids.alias("id"))
+    return write(folder, number, compact(named), small_of(compact(named), kind, "s", list(ids)))
+
+
+@pytest.fixture
+def decided(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Outcome]:
+    """decided(stage, rows, kind="sft"): what a stage keeps, drops and fails on, of rows on disk."""
+
+    def run(stage: Stage, rows: Iterable[dict[str, Any]], kind: Kind = "sft") -> Outcome:
+        folder = tmp_path_factory.mktemp("part")
+        frame = pl.DataFrame(list(rows), schema=schema(kind))
+        table = Table(kind, (part_of(frame, kind, folder),), ("s",))
+        context = Context(kind, seed=0, workers=1, folder=folder, cache=folder)
+        looks = [seen for v in table.views() if (seen := stage.look(v, context)) is not None]
+        survey = stage.settle(looks, table, context)
+        found = survey.parts[0] if survey and survey.parts else None
+        made = decide(stage, table.view(0), found)
+        told = frame.with_columns(made.reason.alias("reason"), made.evidence.alias("evidence"))
+        failed = made.failed if made.failed is not None else made.reason.is_null() & False
+        gone = made.reason.is_not_null()
+        return Outcome(frame.filter(~gone), told.filter(gone & ~failed), told.filter(failed))
+
+    return run
 
 
 @pytest.fixture

@@ -53,10 +53,12 @@ def test_a_build_loads_as_a_dataset_and_accounts_for_every_row(mix, built, tmp_p
 def test_nothing_runs_twice_and_a_comment_changes_nothing(mix, built, tmp_path):
     mixture = mix({"a": chats("a", 9)}, filters=["identity"])
     first = built(mixture)
-    inodes = {p: p.stat().st_ino for p in (tmp_path / "out" / ".work").rglob("*.parquet")}
+    work = tmp_path / "out" / ".work"
+    inodes = {p: p.stat().st_ino for p in work.rglob("*.arrow")}
+    assert inodes
     mixture.write_text(mixture.read_text() + "# a comment\n")
     assert built(mixture) == first
-    assert inodes == {p: p.stat().st_ino for p in (tmp_path / "out" / ".work").rglob("*.parquet")}
+    assert inodes == {p: p.stat().st_ino for p in work.rglob("*.arrow")}
 
 
 def test_a_folder_that_was_built_again_loads_as_it_is_now(mix, built, tmp_path):

@@ -5,15 +5,12 @@ from typing import ClassVar
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dataengine.build import app
 from dataengine.errors import NothingLeft, UserError
-from dataengine.row import schema
-from dataengine.run import _applied_to
 from dataengine.stages.filters import Finding, TurnFilter
-from dataengine.stages.stage import Survey
 
 
 class Brittle(TurnFilter):
@@ -45,20 +42,16 @@ def test_a_row_that_a_stage_cannot_decide_on_fails_alone_and_the_build_goes_on(
     assert json.loads(failed["evidence"][0])["detail"] == "'a defect of the filter'"
 
 
-@given(st.lists(st.sampled_from(["fine", "drop", "raise"]), max_size=30))
-def test_halving_finds_exactly_the_rows_that_raise(texts):
-    turns = [[{"role": "assistant", "content": text}] for text in texts]
-    rows = pl.DataFrame(
-        {
-            "id": [str(i) for i in range(len(texts))],
-            "source": ["s"] * len(texts),
-            "messages": turns,
-        },
-        schema_overrides={"messages": schema("sft")["messages"]},
-    ).with_columns(provenance=pl.struct(row=pl.int_range(pl.len())))
-    found = _applied_to(rows, Brittle(), Survey())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(texts=st.lists(st.sampled_from(["fine", "drop", "raise"]), max_size=30))
+def test_halving_finds_exactly_the_rows_that_raise(decided, texts):
+    rows = [
+        {"id": f"{number}", "messages": [{"role": "assistant", "content": text}]}
+        for number, text in enumerate(texts)
+    ]
+    found = decided(Brittle(), rows)
     kept, dropped = found.kept["id"].to_list(), found.dropped["id"].to_list()
-    failed = found.failed["row"].to_list() if found.failed is not None else []
+    failed = [int(id) for id in found.failed["id"]]
     assert kept == [str(i) for i, text in enumerate(texts) if text == "fine"]
     assert dropped == [str(i) for i, text in enumerate(texts) if text == "drop"]
     assert failed == [i for i, text in enumerate(texts) if text == "raise"]

@@ -37,6 +37,7 @@ def test_what_is_compiled_ahead_is_what_a_scan_calls(tmp_path, monkeypatch) -> N
 
 
 def test_nothing_is_started_where_the_kernels_are_there(monkeypatch) -> None:
+    ahead.compile_ahead.cache_clear()
     monkeypatch.setattr(ahead, "is_on_disk", lambda kernel: kernel is measure)
     monkeypatch.setattr(subprocess, "Popen", None)
     with ahead.compiling_ahead():
@@ -44,6 +45,7 @@ def test_nothing_is_started_where_the_kernels_are_there(monkeypatch) -> None:
 
 
 def test_a_process_is_waited_for_and_ended_where_the_index_fails(monkeypatch) -> None:
+    ahead.compile_ahead.cache_clear()
     monkeypatch.setattr(ahead, "is_on_disk", lambda kernel: False)
     monkeypatch.setattr(ahead, "COMMAND", "import time; time.sleep(3600)")
     started: list[subprocess.Popen[bytes]] = []
@@ -57,3 +59,4 @@ def test_a_process_is_waited_for_and_ended_where_the_index_fails(monkeypatch) ->
     with pytest.raises(ValueError, match="no items"), ahead.compiling_ahead():
         raise ValueError("no items")
     assert started[0].returncode is not None
+    ahead.compile_ahead.cache_clear()

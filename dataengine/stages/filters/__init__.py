@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import ClassVar, NamedTuple
 
-import orjson
 import polars as pl
 
-from dataengine.row import MESSAGES, Message
-from dataengine.rows.texts import texts
-from dataengine.stages.stage import Outcome, Stage, Survey, evidence
-from dataengine.text import SAID
+from dataengine.decisions import Decided
+from dataengine.row import Message
+from dataengine.stages.stage import Stage, evidence
+from dataengine.view import View
 
 
 @cache
@@ -32,6 +31,8 @@ def _descendants(stage: type[Stage]) -> Iterator[type[Stage]]:
 class Filter(Stage):
     """A stage that drops rows for what stands in them, each row on its own."""
 
+    alone: ClassVar[bool] = True
+
 
 class Finding(NamedTuple):
     """What a turn filter found: the reason to count it under, and where it stands in the text."""
@@ -48,72 +49,32 @@ class TurnFilter(Filter):
     roles: ClassVar[tuple[str, ...]] = ("assistant",)
     """Whose turns are read."""
 
-    def gate(self, texts: pl.Series) -> pl.Series:
-        """A condition that every text with a finding meets, told fast; all of them by default."""
-        return texts.is_not_null()
+    def gate(self, texts: pl.DataFrame) -> pl.Series:
+        """A condition that every text with a finding meets, told fast; all of them by default.
+        `texts` has `text`, and `before`: what the turn before said."""
+        return texts["text"].is_not_null()
 
     def find(self, text: str, turns: Sequence[Message], number: int) -> Finding | None:
         """What is wrong with a text of turn `number` of a conversation, or None."""
         raise NotImplementedError
 
-    def apply(self, rows: pl.DataFrame, survey: Survey) -> Outcome:
-        read = texts_of(rows).filter(pl.col("role").is_in(self.roles))
-        suspects = read.filter(self.gate(read["text"]))
-        reasons: list[str | None] = [None] * rows.height
-        found: list[str | None] = [None] * rows.height
+    def apply(self, view: View, found: pl.DataFrame | None) -> Decided:
+        read = view.texts.filter(pl.col("role").is_in(self.roles))
+        suspects = read.filter(self.gate(read))
+        reasons: list[str | None] = [None] * len(view)
+        facts: list[str | None] = [None] * len(view)
         places = suspects["place"].unique(maintain_order=True)
         columns = suspects["column"].unique().to_list()
-        turns = dict(
-            zip(places, rows.select(columns).gather(places).iter_rows(named=True), strict=True)
-        )
-        for place, column, number, field, text, role in suspects.iter_rows():
+        rows = view.frame(*columns).gather(places) if columns else pl.DataFrame()
+        turns = dict(zip(places, rows.iter_rows(named=True), strict=True))
+        wanted = ("place", "column", "number", "field", "text", "role")
+        for place, column, number, field, told, role in suspects.select(wanted).iter_rows():
             if reasons[place] is not None:
                 continue
-            told = inside(text) if field == "tool_calls" else text
             finding = self.find(told, turns[place][column], number)
             if finding:
                 reasons[place], start, end = finding
                 where = {"column": column, "turn": number, "role": role, "field": field}
                 where |= {"start": start, "end": end, "text": told[start : min(end, start + 200)]}
-                found[place] = evidence(**where)
-        return Outcome.by_reason(
-            rows, pl.Series(reasons, dtype=pl.String), pl.Series(found, dtype=pl.String)
-        )
-
-
-def texts_of(rows: pl.DataFrame) -> pl.DataFrame:
-    """Everything that turns say, a text a row in reading order: `place` among the rows, `column`,
-    `number` of the turn, `field` of it, `text`, `role`."""
-    found: list[pl.DataFrame] = []
-    for column in (name for name, dtype in rows.schema.items() if dtype == MESSAGES):
-        turns = (
-            rows.select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("place"), turn=column)
-            .filter(pl.col("turn").list.len() > 0)
-            .with_columns(number=pl.int_ranges(pl.col("turn").list.len()))
-            .explode("turn", "number")
-            .unnest("turn")
-        )
-        for field in SAID:
-            said = turns.filter(pl.col(field).is_not_null())
-            if said.height:
-                named = (pl.lit(column).alias("column"), "number", pl.lit(field).alias("field"))
-                found.append(said.select("place", *named, pl.col(field).alias("text"), "role"))
-    if len(found) == 1:
-        return found[0]
-    order = pl.concat(found) if found else pl.DataFrame(schema=TEXTS)
-    return order.sort("place", maintain_order=True)
-
-
-TEXTS = {
-    "place": pl.UInt32,
-    "column": pl.String,
-    "number": pl.Int64,
-    "field": pl.String,
-    "text": pl.String,
-    "role": pl.String,
-}
-
-
-def inside(calls: str) -> str:
-    """The texts in the arguments of tool calls, one a line."""
-    return "\n".join(said.text for said in texts(orjson.loads(calls)))
+                facts[place] = evidence(**where)
+        return Decided(pl.Series(reasons, dtype=pl.String), pl.Series(facts, dtype=pl.String))

@@ -19,8 +19,8 @@ class EmptyTurns(TurnFilter):
 
     roles: ClassVar[tuple[str, ...]] = ROLES
 
-    def gate(self, texts: pl.Series) -> pl.Series:
-        return ~texts.str.contains(VISIBLE)
+    def gate(self, texts: pl.DataFrame) -> pl.Series:
+        return ~texts["text"].str.contains(VISIBLE)
 
     def find(self, text: str, turns: Sequence[Message], number: int) -> Finding | None:
         """Blank reasoning is no empty turn, nor is a turn that calls."""

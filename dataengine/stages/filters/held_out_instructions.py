@@ -9,8 +9,9 @@ from typing import ClassVar, Literal
 
 import polars as pl
 
+from dataengine.decisions import Decided
 from dataengine.stages.filters import Filter
-from dataengine.stages.stage import Outcome, Survey
+from dataengine.view import View
 from eval.verifiers.ifeval_constraints import HELD_OUT
 
 Suite = Literal["ifbench"]
@@ -26,16 +27,17 @@ class HeldOutInstructions(Filter):
     def explain(self) -> str:
         return f"instruction ids of {', '.join(self.suites)}"
 
-    def apply(self, rows: pl.DataFrame, survey: Survey) -> Outcome:
+    def apply(self, view: View, found: pl.DataFrame | None) -> Decided:
+        rows = view.frame("provenance", *(["ground_truth"] if view.kind == "rlvr" else []))
         ids = sorted(set().union(*(HELD_OUT[suite] for suite in self.suites)))
         # A ground truth inside another is JSON inside JSON: its quotation marks are escaped.
         quoted = r'\\*"(' + "|".join(map(re.escape, ids)) + r')\\*"'
         labels = [pl.col("provenance").struct.field("details")]
         if "ground_truth" in rows.columns:
             labels.append(pl.col("ground_truth"))
-        found = rows.select(pl.coalesce(label.str.extract(quoted) for label in labels).alias("id"))
-        decided = found.select(
+        named = rows.select(pl.coalesce(label.str.extract(quoted) for label in labels).alias("id"))
+        decided = named.select(
             reason=pl.when(pl.col("id").is_not_null()).then(pl.lit("held-out instruction")),
             evidence=pl.struct("id").struct.json_encode(),
         )
-        return Outcome.by_reason(rows, decided["reason"], decided["evidence"])
+        return Decided(decided["reason"], decided["evidence"])

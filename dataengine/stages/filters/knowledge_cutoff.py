@@ -12,6 +12,7 @@ from typing import ClassVar, NamedTuple
 
 import polars as pl
 
+from dataengine.literals import matches
 from dataengine.row import Message
 from dataengine.stages.filters import Finding, TurnFilter
 
@@ -274,8 +275,12 @@ class KnowledgeCutoff(TurnFilter):
     name: ClassVar[str] = "knowledge_cutoff"
     version: ClassVar[int] = 2
 
-    def gate(self, texts: pl.Series) -> pl.Series:
-        return texts.str.contains(GATE)
+    def gate(self, texts: pl.DataFrame) -> pl.Series:
+        suspects = texts.with_row_index("at").filter(pl.col("text").str.contains(GATE))
+        said = suspects.select("at", pl.col("text").str.extract_all(SENTENCE.pattern))
+        sentences = said.explode("text").filter(pl.col("text").str.contains(GATE))
+        found = sentences.filter(matches(sentences["text"], patterns()))["at"]
+        return pl.Series(range(texts.height), dtype=pl.UInt32).is_in(found.unique().implode())
 
     def find(self, text: str, turns: Sequence[Message], number: int) -> Finding | None:
         for sentence in SENTENCE.finditer(text):

@@ -6,10 +6,11 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from dataengine import tokens
-from dataengine.row import MESSAGES
+from dataengine.decisions import Decided
+from dataengine.row import conversation
 from dataengine.stages.filters import Filter
-from dataengine.stages.stage import Outcome, Survey
-from dataengine.text import said
+from dataengine.text import whole_texts
+from dataengine.view import View
 
 
 class Length(Filter):
@@ -35,10 +36,8 @@ class Length(Filter):
         counted = f" ({tokens.named(self.tokenizer)})" if self.min_tokens or self.max_tokens else ""
         return ", ".join(f"{k} {v:,}" for k, v in limits.items()) + counted
 
-    def apply(self, rows: pl.DataFrame, survey: Survey) -> Outcome:
-        columns = [name for name, dtype in rows.schema.items() if dtype == MESSAGES]
-        turns = [said(pl.col(column)) for column in columns]
-        texts = rows.select(pl.concat_str(turns, separator="\n").alias("text")).to_series()
+    def apply(self, view: View, found: pl.DataFrame | None) -> Decided:
+        texts = whole_texts(view.frame(*conversation(view.kind)), view.kind)
         reason = pl.lit(None, dtype=pl.String)
         measured = pl.DataFrame({"chars": texts.str.len_chars()})
         if self.min_tokens or self.max_tokens:
@@ -50,4 +49,4 @@ class Length(Filter):
             if high:
                 reason = pl.when(pl.col(unit) > high).then(pl.lit("too long")).otherwise(reason)
         decided = measured.select(reason=reason, evidence=pl.struct(pl.all()).struct.json_encode())
-        return Outcome.by_reason(rows, decided["reason"], decided["evidence"])
+        return Decided(decided["reason"], decided["evidence"])

@@ -20,6 +20,8 @@ import polars as pl
 from dataengine.row import Message
 from dataengine.stages.filters import Finding, TurnFilter
 
+FEW_TEXTS = 5_000
+"""So many texts are judged one by one: compiling what looks for suspects takes longer."""
 SHORTEST_TEXT = 200
 """Bytes of a turn from which a loop can be told from emphasis."""
 SHORTEST = 12
@@ -68,8 +70,12 @@ class Repetition(TurnFilter):
     name: ClassVar[str] = "repetition"
     version: ClassVar[int] = 2
 
-    def gate(self, texts: pl.Series) -> pl.Series:
-        return texts.str.len_bytes() >= SHORTEST_TEXT
+    def gate(self, texts: pl.DataFrame) -> pl.Series:
+        if texts.height < FEW_TEXTS:
+            return texts["text"].str.len_bytes() >= SHORTEST_TEXT
+        from dataengine.loops import suspects  # numba: not needed to plan
+
+        return pl.Series(suspects(texts["text"]))
 
     def find(self, text: str, turns: Sequence[Message], number: int) -> Finding | None:
         if len(text.encode()) < SHORTEST_TEXT:

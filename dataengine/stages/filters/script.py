@@ -5,10 +5,11 @@ from typing import ClassVar
 import polars as pl
 from pydantic import Field, field_validator, model_validator
 
-from dataengine.row import MESSAGES
+from dataengine.decisions import Decided
+from dataengine.row import conversation
 from dataengine.stages.filters import Filter
-from dataengine.stages.stage import Outcome, Survey
 from dataengine.text import said
+from dataengine.view import View
 
 
 class Script(Filter):
@@ -36,10 +37,11 @@ class Script(Filter):
             raise ValueError("script: give min_share or max_share")
         return self
 
-    def apply(self, rows: pl.DataFrame, survey: Survey) -> Outcome:
+    def apply(self, view: View, found: pl.DataFrame | None) -> Decided:
+        columns = conversation(view.kind)
+        rows = view.frame(*columns)
         turn = pl.element()
         answers = turn.filter(turn.struct.field("role") == "assistant")
-        columns = [c for c, dtype in rows.schema.items() if dtype == MESSAGES]
         spoken = [said(pl.col(c).list.eval(answers)) for c in columns]
         text = pl.concat_str(spoken, separator="\n", ignore_nulls=True)
         letters = text.str.count_matches(r"\p{L}")
@@ -56,4 +58,4 @@ class Script(Filter):
             ),
             evidence=pl.struct("share", "letters").struct.json_encode(),
         )
-        return Outcome.by_reason(rows, decided["reason"], decided["evidence"])
+        return Decided(decided["reason"], decided["evidence"])

@@ -8,10 +8,12 @@ import polars as pl
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from dataengine.row import MESSAGES, Message
+from dataengine.decisions import Decided
+from dataengine.row import Message, conversation
 from dataengine.rows.calls import function
 from dataengine.stages.filters import Filter
-from dataengine.stages.stage import Outcome, Survey, evidence
+from dataengine.stages.stage import evidence
+from dataengine.view import View
 
 
 class ToolCalls(Filter):
@@ -19,20 +21,19 @@ class ToolCalls(Filter):
 
     name: ClassVar[str] = "tool_calls"
 
-    def apply(self, rows: pl.DataFrame, survey: Survey) -> Outcome:
-        columns = [name for name, dtype in rows.schema.items() if dtype == MESSAGES]
+    def apply(self, view: View, found: pl.DataFrame | None) -> Decided:
+        columns = conversation(view.kind)
+        rows = view.frame(*columns, "tools")
         suspects = _with_calls(rows, columns).arg_true()
         reasons: list[str | None] = [None] * rows.height
-        found: list[str | None] = [None] * rows.height
+        told: list[str | None] = [None] * rows.height
         read = rows.select(*columns, "tools").gather(suspects)
         for place, row in zip(suspects, read.iter_rows(named=True), strict=True):
             wrong = next(_wrong(row, columns), None)
             if wrong:
                 reasons[place], facts = wrong
-                found[place] = evidence(**facts)
-        return Outcome.by_reason(
-            rows, pl.Series(reasons, dtype=pl.String), pl.Series(found, dtype=pl.String)
-        )
+                told[place] = evidence(**facts)
+        return Decided(pl.Series(reasons, dtype=pl.String), pl.Series(told, dtype=pl.String))
 
 
 Wrong = tuple[str, dict[str, Any]]

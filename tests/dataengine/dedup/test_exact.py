@@ -1,14 +1,57 @@
+"""Exact duplicates, of prompts and of whole rows."""
+
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dataengine.dedup import exact
+from dataengine.row import schema
+from dataengine.view import Table
+from tests.dataengine.conftest import part_of
 
 SYSTEM = [("system", "Be brief."), ("user", "hi there"), ("assistant", "Hello.")]
 
 
-def pairs(found: pl.DataFrame) -> dict[str, str]:
-    return dict(found.select("id", "duplicate_of").iter_rows())
+@pytest.fixture
+def write(tmp_path_factory):
+    """write(rows, size): a table of rows (source, text or turns) in parts of `size` rows."""
+
+    def written(rows, size=3, kind="sft"):
+        parts, sources = [], []
+        for source, said in rows:
+            turns = [("user", said)] if isinstance(said, str) else said
+            row = said if isinstance(said, dict) else {"messages": [message(*t) for t in turns]}
+            if parts and sources[-1] == source and len(parts[-1]) < size:
+                parts[-1].append(row)
+            else:
+                parts.append([row])
+                sources.append(source)
+        folder = tmp_path_factory.mktemp("parts")
+        made = [
+            part_of(pl.DataFrame(rows, schema=schema(kind)), kind, folder, number)
+            for number, rows in enumerate(parts)
+        ]
+        return Table(kind, tuple(made), tuple(sources))
+
+    return written
+
+
+def message(role, content):
+    return {"role": role, "content": content}
+
+
+def duplicates(table, side="prompt", **more):
+    """The number of each row that goes, with the number of the one that stays."""
+    if side == "prompt":
+        looks = [exact.prompt_keys(view) for view in table.views()]
+        keys = (
+            pl.concat(looks).to_numpy() if looks else exact.row_keys(pl.Series([], dtype=pl.Binary))
+        )
+    else:
+        keys = exact.row_keys(table.small("digest")["digest"])
+    found = exact.duplicates(keys, table.small("source"), **more)
+    return [(str(at), str(of)) for at, of in found.rows()]
 
 
 def test_prompts_are_equal_without_regard_to_case_space_and_unicode_form(write):
@@ -23,48 +66,40 @@ def test_prompts_are_equal_without_regard_to_case_space_and_unicode_form(write):
         ],
         size=2,
     )
-    assert pairs(exact.duplicates(parts, "prompt")) == {"1": "0", "3": "0", "5": "4"}
+    assert dict(duplicates(parts, "prompt")) == {"1": "0", "3": "0", "5": "4"}
 
 
 def test_whole_rows_are_equal_to_the_character(write):
     rows = [("a", SYSTEM), ("b", SYSTEM), ("b", SYSTEM[1:]), ("c", "hi there"), ("d", "Hi there")]
     rows += [("d", [("assistant", "hi there")]), ("e", "hi there")]
-    assert pairs(exact.duplicates(write(rows), "row")) == {"1": "0", "6": "3"}
+    assert dict(duplicates(write(rows), "row")) == {"1": "0", "6": "3"}
 
 
-def test_ground_truth_and_tools_are_part_of_a_whole_row(tmp_path):
-    prompt = [{"role": "user", "content": "q"}]
-    pl.DataFrame(
-        {
-            "id": ["0", "1", "2"],
-            "source": "a",
-            "prompt": [prompt] * 3,
-            "ground_truth": ["1", "2", "1"],
-            "verifier": "math",
-        }
-    ).write_parquet(tmp_path / "rlvr.parquet")
-    assert pairs(exact.duplicates([tmp_path / "rlvr.parquet"], "row")) == {"2": "0"}
-    found = exact.duplicates([tmp_path / "rlvr.parquet"], "prompt")
-    assert pairs(found) == {"1": "0", "2": "0"}
+def test_ground_truth_and_tools_are_part_of_a_whole_row(write):
+    prompt = [message("user", "q")]
+    rows = [("a", {"prompt": prompt, "ground_truth": truth, "verifier": "math"}) for truth in "121"]
+    table = write(rows, kind="rlvr")
+    assert dict(duplicates(table, "row")) == {"2": "0"}
+    assert dict(duplicates(table, "prompt")) == {"1": "0", "2": "0"}
 
 
 def test_rows_without_a_prompt_duplicate_nothing(write):
     silent = [("assistant", "x")]
     parts = write([("a", ""), ("a", " \n"), ("a", silent), ("a", silent), ("a", "!"), ("a", "!")])
-    assert pairs(exact.duplicates(parts, "prompt")) == {"5": "4"}
+    assert dict(duplicates(parts, "prompt")) == {"5": "4"}
 
 
 def test_the_first_source_listed_wins_and_a_protected_one_never_loses(write):
     parts = write([("a", "q"), ("b", "q"), ("c", "q"), ("c", "q"), ("a", "r"), ("b", "r")])
-    found = exact.duplicates(parts, "prompt", order=["b", "a"])
-    assert found.rows() == [("0", "1"), ("2", "1"), ("3", "1"), ("4", "5")]
-    found = exact.duplicates(parts, "prompt", order=["b"], protect=["c"])
-    assert pairs(found) == {"0": "2", "1": "2", "4": "5"}
+    found = duplicates(parts, "prompt", order=["b", "a"])
+    assert found == [("0", "1"), ("2", "1"), ("3", "1"), ("4", "5")]
+    found = duplicates(parts, "prompt", order=["b"], protect=["c"])
+    assert dict(found) == {"0": "2", "1": "2", "4": "5"}
 
 
 def test_no_rows_have_no_duplicates(write):
-    assert exact.duplicates([]).rows() == []
-    assert exact.duplicates(write([("a", "q")]), "prompt").columns == ["id", "duplicate_of"]
+    assert duplicates(write([])) == []
+    assert duplicates(write([("a", "q")])) == duplicates(write([("a", "q")]), "row") == []
 
 
 @settings(
@@ -75,14 +110,13 @@ def test_no_rows_have_no_duplicates(write):
 )
 def test_every_row_goes_for_a_row_that_stays(texts, size, write):
     parts = write([("a", text) for text in texts], size=size)
-    for threads in (1, 3):
-        first: dict[str, str] = {}
-        expected = {}
-        for number, text in enumerate(texts):
-            key = text.strip().lower()
-            if key and first.setdefault(key, str(number)) != str(number):
-                expected[str(number)] = first[key]
-        assert pairs(exact.duplicates(parts, "prompt", threads=threads)) == expected
+    first: dict[str, str] = {}
+    expected = {}
+    for number, text in enumerate(texts):
+        key = text.strip().lower()
+        if key and first.setdefault(key, str(number)) != str(number):
+            expected[str(number)] = first[key]
+    assert dict(duplicates(parts)) == expected
 
 
 def test_prompts_that_differ_in_a_power_or_in_pythons_indentation_are_no_duplicates(write):
@@ -97,4 +131,4 @@ def test_prompts_that_differ_in_a_power_or_in_pythons_indentation_are_no_duplica
             ("b", loop.replace("    ", "\t").replace("\n", "  \n")),
         ]
     )
-    assert pairs(exact.duplicates(parts, "prompt")) == {"2": "0", "5": "3"}
+    assert dict(duplicates(parts, "prompt")) == {"2": "0", "5": "3"}

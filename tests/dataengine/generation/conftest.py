@@ -85,23 +85,29 @@ def build(tmp_path):
         steps = Plan(steps.mixture, steps.steps[:1])
         run = Run(steps, tmp_path / out, 2, progress)
         run.execute()
-        return Built(run.finished, tmp_path / out, lines, steps, Document(file))
+        return Built(run.finished, run.table, tmp_path / out, lines, steps, Document(file))
 
     return go
 
 
 class Built:
-    def __init__(self, finished, out, notes, plan, document):
+    def __init__(self, finished, table, out, notes, plan, document):
         self.finished, self.out, self.notes = finished, out, notes
+        self.table = table
         self.plan, self.document = plan, document
         self.account = finished[0].account
         self.generation = self.account.figures["generation"]
 
     def rows(self, kind="kept"):
-        parts = sorted((self.finished[0].folder / kind).glob("*.parquet"))
-        return pl.concat([pl.read_parquet(part) for part in parts]) if parts else None
+        folder = self.finished[0].folder
+        if kind == "kept":
+            found = [view.frame() for view in self.table.views()]
+        else:
+            found = [pl.read_parquet(part) for part in sorted((folder / kind).glob("*.parquet"))]
+        return pl.concat(found) if found else None
 
     @property
     def bytes(self):
         folder = self.finished[0].folder
-        return {p.name: p.read_bytes() for p in sorted(folder.glob("*/*.parquet"))}
+        files = [*folder.glob("*.arrow"), *folder.glob("*/*.parquet")]
+        return {p.name: p.read_bytes() for p in sorted(files)}

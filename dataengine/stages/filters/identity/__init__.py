@@ -10,11 +10,13 @@ beside it, or was asked who it is. The phrases stand in `english` and `tongues`.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import ClassVar, NamedTuple
 
 import polars as pl
 from pydantic import field_validator
 
+from dataengine.literals import matches
 from dataengine.row import Message
 from dataengine.stages.filters import Finding, TurnFilter
 from dataengine.stages.filters.identity.english import (
@@ -137,8 +139,18 @@ class Identity(TurnFilter):
                 raise ValueError(f"{pattern!r} is no regular expression ({reason})") from None
         return patterns
 
-    def gate(self, texts: pl.Series) -> pl.Series:
-        return texts.str.contains("|".join((NAMED, *self.also)))
+    def gate(self, texts: pl.DataFrame) -> pl.Series:
+        held = texts["text"].str.contains("|".join(self.also)) if self.also else None
+        suspects = texts.with_row_index("at").filter(pl.col("text").str.contains(NAMED))
+        asked = matches(suspects["before"].fill_null(""), [ASKED_WHO, ASKED_MAKER])
+        cut = [[text[a:b] for a, b in pairwise(bounds(text))] for text in suspects["text"]]
+        said = pl.DataFrame([suspects["at"], pl.Series("said", cut, dtype=pl.List(pl.String))])
+        named = said.explode("said").filter(pl.col("said").str.contains(NAMED))
+        claim = [phrase for tongue in claims() for _, phrase in tongue.phrases]
+        claimed = named["at"].filter(matches(named["said"], claim))
+        places = {*suspects["at"].filter(asked), *claimed}
+        found = pl.Series(range(texts.height), dtype=pl.UInt32).is_in(sorted(places))
+        return found if held is None else found | held
 
     def find(self, text: str, turns: Sequence[Message], number: int) -> Finding | None:
         return self._own(text) or _said(text) or _answered(text, turns[:number])
@@ -195,14 +207,19 @@ def first_word(match: re.Match[str]) -> int:
 
 def sentences(text: str) -> Iterator[tuple[int, str]]:
     """The sentences of a text that name a model or a maker, each with where it starts."""
-    bounds = [0, *(m.end() for m in SENTENCE_END.finditer(text)), len(text)]
+    edges = bounds(text)
     place = 0
     for match in _named().finditer(text):
-        while bounds[place + 1] <= match.start():
+        while edges[place + 1] <= match.start():
             place += 1
-        if bounds[place] >= 0:
-            yield bounds[place], text[bounds[place] : bounds[place + 1]]
-            bounds[place] = -1
+        if edges[place] >= 0:
+            yield edges[place], text[edges[place] : edges[place + 1]]
+            edges[place] = -1
+
+
+def bounds(text: str) -> list[int]:
+    """Where the sentences of a text begin, and its end."""
+    return [0, *(m.end() for m in SENTENCE_END.finditer(text)), len(text)]
 
 
 @cache

@@ -2,18 +2,17 @@
 
 from collections.abc import Callable
 
-import polars as pl
 import pytest
 
-from dataengine.row import message, schema
+from dataengine.row import message
 from dataengine.stages.filters import known
-from dataengine.stages.stage import Outcome, Survey
+from dataengine.stages.stage import Outcome
 
 Judge = Callable[..., Outcome]
 
 
 @pytest.fixture
-def judge() -> Judge:
+def judge(decided: Callable[..., Outcome]) -> Judge:
     """judge(filter, *conversations, **settings): the filter's outcome on conversations.
 
     A conversation is a list of texts (user first), or one text, which an assistant says.
@@ -26,7 +25,6 @@ def judge() -> Judge:
             roles = ["user", "assistant"] * len(said)
             turns = [message(role, text) for role, text in zip(roles, said, strict=False)]
             rows.append({"id": f"{number}", "source": "s", "messages": turns})
-        table = pl.DataFrame(rows, schema=schema("sft"))
-        return known()[name](**settings).apply(table, Survey())
+        return decided(known()[name](**settings), rows)
 
     return outcome

@@ -2,12 +2,10 @@
 
 import json
 
-import polars as pl
 import pytest
 
-from dataengine.row import message, schema
+from dataengine.row import message
 from dataengine.stages.filters import known
-from dataengine.stages.stage import Survey
 
 
 def truth(*ids):
@@ -26,10 +24,9 @@ def row(number, ground_truth=None, details=None):
 
 
 @pytest.fixture
-def outcome():
+def outcome(decided):
     def run(*rows, kind="rlvr"):
-        table = pl.DataFrame(rows, schema=schema(kind))
-        return known()["held_out_instructions"]().apply(table, Survey())
+        return decided(known()["held_out_instructions"](), rows, kind)
 
     return run
 

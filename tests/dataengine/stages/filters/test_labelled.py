@@ -32,7 +32,8 @@ def test_whatever_a_rule_finds_the_fast_condition_finds_too(name):
     judge = known()[name]()
     assert isinstance(judge, TurnFilter)
     texts = labelled(name)
-    suspects = judge.gate(pl.Series([text["text"] for text in texts]))
+    columns = {"text": [t["text"] for t in texts], "before": [t.get("asked") for t in texts]}
+    suspects = judge.gate(pl.DataFrame(columns, schema={"text": pl.String, "before": pl.String}))
     missed = [
         text["text"]
         for text, suspect in zip(texts, suspects, strict=True)

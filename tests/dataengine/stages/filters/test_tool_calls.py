@@ -1,11 +1,9 @@
 import json
 
-import polars as pl
 import pytest
 
-from dataengine.row import message, schema
+from dataengine.row import message
 from dataengine.stages.filters.tool_calls import ToolCalls
-from dataengine.stages.stage import Survey
 
 WEATHER = {
     "type": "function",
@@ -37,11 +35,14 @@ def result(id=None):
 ASK, END = message("user", "How warm?"), message("assistant", "9 degrees.")
 
 
-def judged(*turns, tools=(WEATHER, BARE), kind="sft"):
-    row = {"id": "r", "tools": json.dumps(tools) if tools else None}
-    row |= {"messages": [ASK, *turns]} if kind == "sft" else turns[0]
-    rows = pl.DataFrame([row], schema=schema(kind))
-    return ToolCalls().apply(rows, Survey()).dropped
+@pytest.fixture
+def judged(decided):
+    def run(*turns, tools=(WEATHER, BARE), kind="sft"):
+        row = {"tools": json.dumps(tools) if tools else None}
+        row |= {"messages": [ASK, *turns]} if kind == "sft" else turns[0]
+        return decided(ToolCalls(), [row], kind).dropped
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def judged(*turns, tools=(WEATHER, BARE), kind="sft"):
         (asks(call(id="a", city="B")), result("a"), asks(call(id="a", city="O")), result("a"), END),
     ],
 )
-def test_sound_calls_stay(turns):
+def test_sound_calls_stay(judged, turns):
     assert judged(*turns).height == 0
 
 
@@ -76,24 +77,24 @@ def test_sound_calls_stay(turns):
         ),
     ],
 )
-def test_unsound_calls_go_with_their_turn(turns, reason, turn):
+def test_unsound_calls_go_with_their_turn(judged, turns, reason, turn):
     dropped = judged(*turns)
     assert dropped["reason"].to_list() == [reason]
     assert json.loads(dropped["evidence"][0])["turn"] == turn
 
 
-def test_without_tools_on_offer_only_results_are_checked():
+def test_without_tools_on_offer_only_results_are_checked(judged):
     assert judged(asks(call("anything")), result(), END, tools=None).height == 0
     assert judged(result(), END, tools=None)["reason"].to_list() == ["a result answers no call"]
 
 
-def test_a_broken_schema_is_the_reason_not_the_end_of_the_build():
+def test_a_broken_schema_is_the_reason_not_the_end_of_the_build(judged):
     broken = {"name": "weather", "parameters": {"type": "objekt"}}
     dropped = judged(asks(call(city="B")), result(), END, tools=(broken,))
     assert dropped["reason"].to_list() == ["a tool's schema is broken"]
 
 
-def test_the_sides_of_a_pair_go_on_from_the_prompt():
+def test_the_sides_of_a_pair_go_on_from_the_prompt(judged):
     prompt = [ASK, asks(call(id="a", city="Bern"))]
     pair = {"prompt": prompt, "chosen": [result("a"), END], "rejected": [result("b"), END]}
     dropped = judged(pair, kind="preference")

@@ -6,10 +6,9 @@ import polars as pl
 import pytest
 
 from dataengine.row import message, schema
-from dataengine.stages.filters import texts_of
 from dataengine.stages.filters.identity import Identity
 from dataengine.stages.filters.repetition import Repetition
-from dataengine.stages.stage import Survey
+from dataengine.text import texts_of
 
 CLAIM = "As ChatGPT, I cannot taste anything."
 LOOP = "I am not sure what to say about the bridge. " * 20
@@ -19,14 +18,17 @@ def call(**arguments):
     return [{"function": {"name": "f", "arguments": arguments}}]
 
 
-def judged(stage, *turns):
-    row = {"id": "r", "messages": [message("user", "Taste it."), *turns]}
-    return stage.apply(pl.DataFrame([row], schema=schema("sft")), Survey()).dropped
+@pytest.fixture
+def judged(decided):
+    def run(stage, *turns):
+        return decided(stage, [{"messages": [message("user", "Taste it."), *turns]}]).dropped
+
+    return run
 
 
 @pytest.mark.parametrize(("stage", "text"), [(Identity(), CLAIM), (Repetition(), LOOP)])
 @pytest.mark.parametrize("field", ["content", "reasoning_content", "tool_calls"])
-def test_a_finding_anywhere_in_a_turn_drops_the_row(stage, text, field):
+def test_a_finding_anywhere_in_a_turn_drops_the_row(judged, stage, text, field):
     said = {"content": "Fine.", field: call(note=text) if field == "tool_calls" else text}
     dropped = judged(stage, message("assistant", **said))
     facts = json.loads(dropped["evidence"].item())
@@ -34,7 +36,7 @@ def test_a_finding_anywhere_in_a_turn_drops_the_row(stage, text, field):
     assert facts["text"] in text
 
 
-def test_what_others_say_is_not_the_assistant_s():
+def test_what_others_say_is_not_the_assistant_s(judged):
     assert judged(Identity(), message("tool", CLAIM), message("assistant", "Fine.")).height == 0
 
 

@@ -1,0 +1,156 @@
+"""Views: the rows of a part, or of a whole build, that are alive, with the columns asked for."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dataengine.parts import SMALL, Part, bounds, hexed
+from dataengine.row import Kind, schema
+from dataengine.text import texts_of
+
+
+@dataclass(frozen=True)
+class View:
+    """Rows of one part as a stage reads them: those at `places`, in their order."""
+
+    part: Part
+    source: str
+    kind: Kind
+    places: NDArray[np.uint32]
+    added: pl.DataFrame | None = None
+    """Columns that earlier stages added, row for row."""
+    first: int = 0
+    """The number of the part's first row among all rows of the build."""
+    number: int = 0
+    """The part's number among all parts of the build."""
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def take(self, low: int, high: int) -> "View":
+        """Some consecutive rows of these."""
+        added = None if self.added is None else self.added[low:high]
+        return replace(self, places=self.places[low:high], added=added)
+
+    def frame(self, *columns: str) -> pl.DataFrame:
+        """These columns, the reader's and those that stages added; all of them without a name."""
+        added = {} if self.added is None else {s.name: s for s in self.added.get_columns()}
+        wanted = columns or (*schema(self.kind), *added)
+        read = [name for name in wanted if name not in added and name != "id"]
+        whole = len(self) == self.part.rows
+        found = self.part.frame(self.kind, read, None if whole else self.places)
+        made = {s.name: s for s in found.get_columns()} | added
+        if "id" in wanted:
+            made["id"] = self.ids
+        return pl.DataFrame([made[name].alias(name) for name in wanted])
+
+    @cached_property
+    def small(self) -> pl.DataFrame:
+        """The small columns of these rows."""
+        whole = self.part.small()
+        return whole if len(self) == whole.height else whole[self.places]
+
+    @property
+    def ids(self) -> pl.Series:
+        """The ids of these rows."""
+        return hexed(self.small["id"]).alias("id")
+
+    @cached_property
+    def texts(self) -> pl.DataFrame:
+        """Everything that turns say: see `dataengine.text.texts_of`."""
+        turned = [name for name in schema(self.kind) if name in TURNED]
+        return texts_of(self.frame(*turned))
+
+    @property
+    def at(self) -> pl.DataFrame:
+        """The rows' places in their part, to join on."""
+        return pl.DataFrame({"place": pl.Series(self.places, dtype=pl.UInt32)})
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """The rows' numbers among all rows of the build."""
+        return self.places.astype(np.int64) + self.first
+
+
+TURNED = ("messages", "prompt", "chosen", "rejected")
+
+
+@dataclass
+class Table:
+    """All rows of a build: parts in order, who is alive, and the columns added so far."""
+
+    kind: Kind
+    parts: tuple[Part, ...]
+    sources: tuple[str, ...]
+    """The source of each part."""
+    alive: list[NDArray[np.bool_]] = field(default_factory=list)
+    added: list[pl.DataFrame | None] = field(default_factory=list)
+    """Columns added to the rows of each part, alive or not."""
+
+    def __post_init__(self) -> None:
+        self.alive = self.alive or [np.ones(part.rows, np.bool_) for part in self.parts]
+        self.added = self.added or [None] * len(self.parts)
+
+    @property
+    def rows(self) -> int:
+        """How many rows are alive, each as often as it is taken."""
+        return sum(map(self._rows_of, range(len(self.parts))))
+
+    def _rows_of(self, number: int) -> int:
+        alive, added = self.alive[number], self.added[number]
+        if added is None or "copies" not in added.columns:
+            return int(alive.sum())
+        return int(added["copies"].filter(pl.Series(alive)).sum())
+
+    @cached_property
+    def bounds(self) -> NDArray[np.int64]:
+        """Where each part's rows begin among all, and the end of the last."""
+        return bounds(self.parts)
+
+    def view(self, number: int, everybody: bool = False) -> View:
+        """A part's rows that are alive, or all of them."""
+        part = self.parts[number]
+        alive = self.alive[number]
+        places = np.arange(part.rows) if everybody else np.flatnonzero(alive)
+        added = self.added[number]
+        if added is not None and len(places) < part.rows:
+            added = added[places]
+        first = int(self.bounds[number])
+        source = self.sources[number]
+        return View(part, source, self.kind, places.astype(np.uint32), added, first, number)
+
+    def views(self) -> Iterator[View]:
+        """The parts in order, as views of the rows that are alive."""
+        return (self.view(number) for number in range(len(self.parts)))
+
+    def small(self, *columns: str) -> pl.DataFrame:
+        """Small columns of every row that is alive, with its number `at`, and its `source` where
+        that is asked for; `id` is hexadecimal."""
+        read = [name for name in columns if name != "source"]
+        found = [self._small(number, read) for number in range(len(self.parts))]
+        types = {"at": pl.Int64(), "source": pl.String(), **SMALL, "id": pl.String()}
+        none = pl.DataFrame(schema=types)
+        return pl.concat([none, *found], how="diagonal").select("at", *columns)
+
+    def _small(self, number: int, read: Sequence[str]) -> pl.DataFrame:
+        alive = self.alive[number]
+        rows = self.parts[number].small(read or ["row"]).filter(pl.Series(alive))
+        at = pl.Series("at", np.flatnonzero(alive), dtype=pl.Int64) + int(self.bounds[number])
+        named = [hexed(rows["id"]).alias("id")] if "id" in read else []
+        source = pl.lit(self.sources[number]).alias("source")
+        return rows.with_columns(*named).select(at, source, *read)
+
+    def ids(self, numbers: pl.Series) -> pl.Series:
+        """The ids of rows by their numbers, in the order asked for."""
+        rows = numbers.to_numpy()
+        where = np.searchsorted(self.bounds, rows, side="right") - 1
+        found = np.empty(len(rows), object)
+        for number in np.unique(where).tolist():
+            mine = where == number
+            held = hexed(self.parts[number].small(["id"])["id"])
+            found[mine] = held.gather(rows[mine] - int(self.bounds[number])).to_list()
+        return pl.Series("id", found.tolist(), dtype=pl.String)

@@ -1,0 +1,243 @@
+"""The parser of plain lines makes of every line what `Ingest` makes of it."""
+
+import json
+import random
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import orjson
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from dataengine.parts import SMALL, compact, frame, small_of
+from dataengine.progress import Progress
+from dataengine.reading import Reading
+from dataengine.row import schema
+from dataengine.run import Account
+from dataengine.sources import plain
+from dataengine.sources.files import FileReader, FileSource
+from dataengine.sources.ingest import RecordReader
+from dataengine.sources.jsonlines import cut, names, parse
+from dataengine.stages.stage import FAILED, Context
+from dataengine.view import Table
+
+CONTEXT = Context(kind="sft", seed=0, workers=2, folder=Path(), cache=Path())
+FIRST = b'{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}'
+
+texts = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(
+        ["", " ", "\u00a0", "中文", "\u3000", "\u2028", "é", "\x1f", '"\\/', "🦀", "\0"]
+    ),
+)
+turn = st.fixed_dictionaries(
+    {
+        "role": st.sampled_from(["user", "assistant", "system", "tool", "User", "x"]),
+        "content": texts,
+    },
+    optional={"name": st.none() | texts, "weight": st.sampled_from([0, 1, None])},
+)
+alternating = st.lists(texts, min_size=2, max_size=5).map(
+    lambda said: [
+        {"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(said)
+    ]
+)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+record = st.fixed_dictionaries(
+    {"messages": alternating | st.lists(turn, max_size=4)},
+    optional={
+        "id": values,
+        "meta": values,
+        "tools": st.none() | st.just([]) | values,
+        "system": st.none() | texts,
+        "language": texts,
+        "images": st.none() | st.just([]) | st.just(["x"]),
+    },
+)
+
+
+@pytest.fixture(autouse=True)
+def small_files_go_by_the_parser_too(monkeypatch):
+    monkeypatch.setattr(plain, "SMALL_FILE", 0)
+    monkeypatch.setattr("dataengine.parts.FEW_ROWS", 1)
+
+
+def ways(folder, lines, **more):
+    """What the parser with `Ingest` behind it, and `Ingest` alone, make of the lines of a file."""
+    (folder / "a.jsonl").write_bytes(b"\n".join([FIRST, *lines]))
+    source = FileSource(name="a", path="a.jsonl", base=folder, **more)
+    reader = FileReader(source=source, kind="sft")
+    assert plain.shape_of(source, "sft", source.files()) == "messages"
+    return whole(reader.read(CONTEXT)), whole(RecordReader.read(_Alone(reader), CONTEXT))
+
+
+class _Alone:
+    """A reader whose records all go by `Ingest`."""
+
+    def __init__(self, reader):
+        self.reader = reader
+
+    def __getattr__(self, name):
+        return getattr(self.reader, name)
+
+    def outcomes(self, ingest, context):
+        return RecordReader.outcomes(self.reader, ingest, context)
+
+
+def whole(outcomes):
+    """Rows, failed records and figures of all parts."""
+    kept, failed, small, figures, taken = [], [pl.DataFrame(schema=FAILED)], [], {}, 0
+    for outcome in outcomes:
+        figures |= outcome.figures
+        taken += outcome.taken or 0
+        if outcome.failed is not None:
+            failed.append(outcome.failed)
+        if outcome.kept is not None and len(outcome.kept):
+            table, plain_way = outcome.kept, small_of
+            if isinstance(table, pl.DataFrame):
+                table, plain_way = compact(table), small_by_row
+            columns = [name for name in schema("sft") if name != "id"]
+            kept.append(frame(table, "sft", columns, table.num_rows))
+            small.append(plain_way(table, "sft", "a"))
+    rows = pl.concat(kept).sort(pl.col("provenance").struct.field("row"))
+    return rows, pl.concat(failed).sort("row"), pl.concat(small).sort("row"), figures, taken
+
+
+def small_by_row(table, kind, source):
+    """The small columns by Python, a row at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dataengine.parts._is_plain", lambda table, kind: False)
+        return small_of(table, kind, source)
+
+
+def same(one, other):
+    for found, expected in zip(one[:3], other[:3], strict=True):
+        assert found.equals(expected), (found.to_dicts(), expected.to_dicts())
+    assert one[3:] == other[3:]
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(records=st.lists(record, max_size=6), seed=st.integers(0, 2**32), edits=st.integers(0, 3))
+@example(records=[{"messages": [], "a": {"b": [1, {"c": 2}]}}], seed=1, edits=0)
+def test_lines_of_any_kind_and_with_any_byte_changed(records, seed, edits):
+    draw = random.Random(seed)
+    lines = []
+    for value in records:
+        line = bytearray(json.dumps(value, ensure_ascii=draw.random() < 0.5).encode())
+        for _ in range(edits if draw.random() < 0.5 else 0):
+            place = draw.randrange(len(line))
+            line[place : place + draw.randrange(2)] = draw.choice(
+                [b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"0", b"e", b"-", b"u", b"\xff"]
+            )
+        lines.append(bytes(line).replace(b"\n", b" "))
+    with tempfile.TemporaryDirectory() as folder:
+        same(*ways(Path(folder), lines))
+
+
+HAND_MADE = [
+    b"",
+    b"   \t",
+    b"{",
+    b"[]",
+    b'{"messages": [{"role": "user", "content": "q"}]}',
+    b'{"messages": [{"role": "user", "content": "q"}, {"content": "a", "role": "assistant"}],}',
+    b'{"id": 01, ' + FIRST[1:],
+    b'{"id": -7, ' + FIRST[1:],
+    b'{"id": 1.0, ' + FIRST[1:],
+    b'{"id": true, ' + FIRST[1:],
+    b'{"id": "x\\u00e9", ' + FIRST[1:],
+    b'{"a": 1, "a": 2, ' + FIRST[1:],
+    b'{"a": 1e400, ' + FIRST[1:],
+    b'{"a": 123456789012345678901234567890, ' + FIRST[1:],
+    b'{"a": NaN, ' + FIRST[1:],
+    b'{"a": [' + b"[" * 70 + b"]" * 70 + b"], " + FIRST[1:],
+    b'{"a": "\\ud83e\\udd80", ' + FIRST[1:],
+    b'{"a": "\\ud83e", ' + FIRST[1:],
+    b'{"\\u0061": 1, ' + FIRST[1:],
+    b'{"a": {"b": }, ' + FIRST[1:],
+    b'{"a": [1, ], ' + FIRST[1:],
+    b'{"a": tru, ' + FIRST[1:],
+    b'{"score": -1.25e-05, "n": 0, "m": 0.0, "l": [], "o": {}, "s": "", ' + FIRST[1:],
+    FIRST + b" x",
+    FIRST + b"\r",
+    FIRST.replace(b'"a"', b'"a\x01"'),
+    FIRST.replace(b'"a"', b'"\\u0000"'),
+    FIRST.replace(b'"a"', '"　"'.encode()),
+    FIRST.replace(b'"a"', b'"a", "thinking": "hm"'),
+    FIRST.replace(b'"a"', b'"a", "tool_calls": [], "name": null'),
+    b'{"messages": null}',
+    b'{"messages": "[]"}',
+]
+
+
+def test_lines_made_by_hand(tmp_path):
+    same(*ways(tmp_path, HAND_MADE))
+
+
+def test_what_is_said_beside_the_turns_and_not_carried_is_counted_by_its_key(tmp_path):
+    more = ['{"meta": {"x": [1]}, "note": "", "é": 1, '.encode() + FIRST[1:]] * 3
+    found, _ = ways(tmp_path, more)
+    assert found[3]["not_carried"] == {"meta": 3, "é": 3}
+
+
+@pytest.mark.parametrize("line", [FIRST, b'{"id": "7", "meta": {"a": [null, 1.5]}, ' + FIRST[1:]])
+def test_plain_lines_are_taken_by_the_parser(line):
+    parsed = parse(cut(line + b"\n" + line + b"\n", 10), names("messages"), 1_000)
+    assert parsed.plain.tolist() == [True, True]
+    turns = orjson.loads(FIRST)["messages"]
+    assert parsed.messages.to_pylist() == [turns, turns]
+
+
+def test_sharegpt_lines_are_taken_too(tmp_path):
+    said = [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]
+    line = orjson.dumps({"conversations": said}) + b"\n"
+    assert parse(cut(line, 10), names("conversations"), 1_000).plain.all()
+
+
+def test_parts_end_after_so_many_lines_or_bytes_whatever_reads_ahead(tmp_path, monkeypatch):
+    (tmp_path / "a.jsonl").write_bytes((FIRST + b"\n") * 25 + b"broken\n" * 3)
+    source = FileSource(name="a", path="a.jsonl", base=tmp_path)
+    monkeypatch.setattr("dataengine.sources.ingest.PART_BYTES", 10 * len(FIRST))
+    made = []
+    for workers in (1, 4):
+        folder = tmp_path / str(workers)
+        folder.mkdir()
+        with ThreadPoolExecutor(workers) as pool:
+            context = Context("sft", 0, workers, folder, folder, pool)
+            account = Account.of(FileReader(source=source, kind="sft"), "")
+            reader = FileReader(source=source, kind="sft")
+            Reading(reader, context, pool).run(account, Progress(quiet=True))
+        account.check()
+        assert (account.kept, account.failed) == (25, 3)
+        made.append({file.name: file.read_bytes() for file in folder.glob("*.arrow")})
+    assert made[0] == made[1]
+    assert len(made[0]) > 5
+
+
+def test_a_line_longer_than_a_part_is_told_with_its_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr("dataengine.sources.ingest.PART_BYTES", 1_000)
+    monkeypatch.setattr("dataengine.rows.formats.LONGEST_RECORD", 500)
+    long = FIRST.replace(b'"a"', b'"' + b"a" * 5_000 + b'"')
+    longish = FIRST.replace(b'"a"', b'"' + b"a" * 600 + b'"')
+    found, expected = ways(tmp_path, [long, FIRST, longish, FIRST])
+    assert found[1].select("row", "reason").rows() == [(2, "too long"), (4, "too long")]
+    assert f"{len(long) + 1:,} bytes" in found[1]["evidence"][0]
+    told = ("row", "reason", "evidence")
+    assert found[1].select(told).equals(expected[1].select(told))
+    assert found[0].equals(expected[0])
+
+
+def test_ids_and_small_columns_are_those_of_any_other_way(tmp_path):
+    found, expected = ways(tmp_path, [FIRST.replace(b"q", "Qué  \x1c".encode())])
+    assert found[2].schema == SMALL
+    assert found[2].equals(expected[2])
+    assert Table("sft", (), ()).rows == 0
