@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,15 @@ import polars as pl
 from eval.coverage import MEANING, SIGNS, Mark
 from eval.stats import Interval, interval
 from eval.suites import Score, Suite
-from eval.tasks.score import Result
+from eval.tasks.score import Result, pass_at_k
 
 TEXTS = ("suite", "tier", "id", "subset", "prompt", "reason", "error")
 SCHEMA: dict[str, Any] = {
     **dict.fromkeys(TEXTS, pl.String),
     "answers": pl.List(pl.String),
     "score": pl.Float64,
+    "cut": pl.Int64,
+    "passed": pl.List(pl.Boolean),
 }
 
 
@@ -26,8 +28,9 @@ SCHEMA: dict[str, Any] = {
 class Line:
     """One suite in the table: measured, or `missing` with the reason and no score at all.
 
-    `n` items were scored, `errors` could not be; of `cut` prompts the beginning was lost because
-    the model's window was too small.
+    `n` items were scored, `errors` could not be; `cut` answers ended at the token limit; of
+    `clipped` prompts the beginning was lost because the model's window was too small. `at` has
+    mean@n and pass@k where an item has several samples.
     """
 
     suite: str
@@ -40,6 +43,8 @@ class Line:
     n: int = 0
     errors: int = 0
     cut: int = 0
+    clipped: int = 0
+    at: dict[str, Interval] = field(default_factory=dict)
     hash: str | None = None
     missing: str | None = None
 
@@ -69,9 +74,10 @@ def line(
     suite: Suite,
     mark: Mark,
     results: Sequence[Result],
-    cut: int,
+    clipped: int,
     chat: bool,
     judge: str | None = None,
+    said: Sequence[str] = (),
 ) -> Line:
     """The suite's line: the mean of its decided items with its interval, errors counted beside."""
     scored = [result for result in results if result.score is not None]
@@ -82,16 +88,36 @@ def line(
         suite=suite.name,
         title=suite.title or suite.name,
         tier=suite.tier,
-        setting=described(suite.score, chat, judge) if suite.score else "",
+        setting=described(suite.score, chat, judge, said) if suite.score else "",
         mark=mark,
         macro=macro,
         score=interval([float(r.score or 0) for r in scored], groups) if scored else None,
         n=len(scored),
         errors=len(errors),
-        cut=cut,
+        cut=sum(result.cut for result in results),
+        clipped=clipped,
+        at=at_k(scored, groups),
         hash=suite.hash,
         missing=None if scored else f"no item could be scored: {errors[0] if errors else 'none'}",
     )
+
+
+def at_k(
+    results: Sequence[Result], groups: Sequence[str | None] | None = None
+) -> dict[str, Interval]:
+    """mean@n, and pass@k for k = 2, 4, 8 ... n, where every item has n > 1 decided samples."""
+    n = min((sum(p is not None for p in result.passed) for result in results), default=0)
+    if n < 2:
+        return {}
+    ks = {1, n, *(2**power for power in range(1, n.bit_length()))}
+    found = {}
+    for k in sorted(ks):
+        rates = [
+            pass_at_k(sum(p is not None for p in r.passed), sum(map(bool, r.passed)), k)
+            for r in results
+        ]
+        found[f"pass@{k}" if k > 1 else f"mean@{n}"] = interval(rates, groups)
+    return found
 
 
 def absent(suite: Suite, mark: Mark, reason: str, judge: str | None = None) -> Line:
@@ -100,7 +126,7 @@ def absent(suite: Suite, mark: Mark, reason: str, judge: str | None = None) -> L
     return Line(suite.name, title, suite.tier, setting, mark, missing=reason)
 
 
-def described(score: Score, chat: bool, judge: str | None = None) -> str:
+def described(score: Score, chat: bool, judge: str | None = None, more: Sequence[str] = ()) -> str:
     """The setting in the paper's words: shots, chain of thought, metric, average, and the judge."""
     by = f"judged by {judge}" if judge else "judged"
     metric = {
@@ -114,30 +140,48 @@ def described(score: Score, chat: bool, judge: str | None = None) -> str:
         + (by if score.verifier == "judge" else "by refusal phrases"),
     }[score.metric]
     thought = "CoT" if score.chain_of_thought else None
-    sampled = f"T={score.temperature:g}, {score.samples} samples" if score.temperature else None
+    samples = f"{score.samples} samples" if score.samples > 1 else None
+    sampled = [f"T={score.temperature:g}", samples] if score.temperature else []
+    sampled += [f"top-p {score.top_p:g}"] if score.top_p is not None else []
+    sampled += [f"top-k {score.top_k}"] if score.top_k is not None else []
     plain = None if chat and score.chat else "no chat template"
     macro = "macro" if score.average == "subsets" else None
-    said = (f"{score.shots}-shot", thought, sampled, plain, metric, macro)
+    said = (f"{score.shots}-shot", thought, *sampled, plain, *more, metric, macro)
     return ", ".join(part for part in said if part)
 
 
 def table(report: Report) -> str:
-    """The report as Markdown: task, setting, score in per cent, 95 % interval, n, and notes."""
-    rows = ["| task | setting | score | 95 % CI | n |", "|---|---|---:|---:|---:|"]
+    """The report as Markdown: task, setting, score in per cent, 95 % interval, n, answers that were
+    cut, and notes."""
+    rows = ["| task | setting | score | 95 % CI | n | cut |", "|---|---|---:|---:|---:|---:|"]
     for entry in report.lines:
         name = f"{entry.title} {SIGNS[entry.mark]}".strip()
         if entry.score is None:
-            rows.append(f"| {name} | {entry.setting} | not measured | | |")
+            rows.append(f"| {name} | {entry.setting} | not measured | | | |")
             continue
         found = entry.score
         bounds = f"{found.low * 100:.1f} to {found.high * 100:.1f}"
         rows.append(
-            f"| {name} | {entry.setting} | {found.mean * 100:.1f} | {bounds} | {entry.n:,} |"
+            f"| {name} | {entry.setting} | {found.mean * 100:.1f} | {bounds} | {entry.n:,} | "
+            f"{entry.cut:,} |"
         )
     if report.average is not None and len(report.lines) > 1:
         count = f"{len(report.measured)} of {len(report.lines)} tasks"
-        rows.append(f"| **average** | {count} | **{report.average * 100:.1f}** | | |")
-    return "\n".join(["", *rows, "", *_notes(report)]).rstrip() + "\n"
+        rows.append(f"| **average** | {count} | **{report.average * 100:.1f}** | | | |")
+    return "\n".join(["", *rows, "", *_samples(report), *_notes(report)]).rstrip() + "\n"
+
+
+def _samples(report: Report) -> list[str]:
+    """A row for each suite with several samples an item: mean@n and pass@k, with intervals."""
+    found = [entry for entry in report.measured if entry.at]
+    if not found:
+        return []
+    rows = ["| task | samples | score | 95 % CI |", "|---|---|---:|---:|"]
+    for entry in found:
+        for name, score in entry.at.items():
+            bounds = f"{score.low * 100:.1f} to {score.high * 100:.1f}"
+            rows.append(f"| {entry.title} | {name} | {score.mean * 100:.1f} | {bounds} |")
+    return [*rows, ""]
 
 
 def _notes(report: Report) -> list[str]:
@@ -148,7 +192,10 @@ def _notes(report: Report) -> list[str]:
         if entry.errors:
             notes.append(f"{entry.title}: {entry.errors:,} items could not be scored.")
         if entry.cut:
-            notes.append(f"{entry.title}: {entry.cut:,} prompts were cut to the model's window.")
+            notes.append(f"{entry.title}: {entry.cut:,} answers were cut at the token limit.")
+        if entry.clipped:
+            lost = "prompts were longer than the model's window, and lost their beginning"
+            notes.append(f"{entry.title}: {entry.clipped:,} {lost}.")
     if report.limit:
         notes.append(f"At most {report.limit:,} items a suite were asked (--limit).")
     return [f"- {note}" for note in notes]

@@ -92,6 +92,8 @@ class Score(_Strict):
     subsets: list[str] | None = None
     max_tokens: int = Field(4096, gt=0)
     temperature: float = Field(0.0, ge=0)
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, gt=0)
     samples: int = Field(1, gt=0)
     k: int = Field(1, gt=0)
     stop: list[str] = []

@@ -199,16 +199,16 @@ def test_greedy_answers_repeat(tiny: Path, suites: Path, tmp_path: Path) -> None
 def test_a_server_is_asked_and_what_it_fails_on_is_missing_not_wrong(
     server: Server, suites: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eval.tasks.model.PATIENCE", 0.0)
+    monkeypatch.setattr("eval.tasks.served.TRIES", 1)
     options = suite_options(suites, "sums", "truths", "tries")
     done = evaluate("--model", server.url, *options, "--out", tmp_path)
     assert done.exit_code == 0, done.output
     items = pl.read_parquet(tmp_path / "sums-truths-tries.parquet")
     scores = dict(items.filter(suite="sums").select("id", "score").iter_rows())
-    assert scores == {"s0": 1.0, "s1": 1.0, "s2": 1.0, "s3": None, "s4": None, "s5": 1.0}
-    assert "| sums ? | 0-shot, EM | 100.0 |" in done.output
-    assert "- sums: 2 items could not be scored." in done.output
-    assert "truths was not measured: a chat server gives no likelihoods" in done.output
+    assert scores == {"s0": 1.0, "s1": 1.0, "s2": 1.0, "s3": None, "s4": 0.0, "s5": 1.0}
+    assert "| sums ? | 0-shot, EM | 80.0 |" in done.output
+    assert "- sums: 1 items could not be scored." in done.output
+    assert "truths was not measured: a server gives no likelihoods" in done.output
     sampled = [asked for asked in server.asked if asked["temperature"] == 1.0]
     assert len(sampled) == 3 and all("seed" not in asked for asked in sampled)
     assert server.asked[0]["model"] == "adder"
@@ -218,7 +218,12 @@ def test_a_judge_gives_win_rates_and_marks_refusals(server: Server) -> None:
     from eval.suites import Score
     from eval.tasks.judge import asker
     from eval.tasks.questions import Question
+    from eval.tasks.reply import Reply
     from eval.tasks.score import verified
+
+    def said(*texts: str) -> list[list[Reply]]:
+        return [[Reply(text)] for text in texts]
+
     from eval.tasks.truths import rival, safety
 
     name, ask = asker(server.url)
@@ -227,13 +232,13 @@ def test_a_judge_gives_win_rates_and_marks_refusals(server: Server) -> None:
         for k, reference in enumerate(["so", "best", "best"])
     ]
     score = Score(metric="win_rate", verifier="judge")
-    found = verified(score, asked, [["best"], ["good"], ["best"]], ask)
+    found = verified(score, asked, said("best", "good", "best"), ask)
     assert (name, [r.score for r in found]) == ("adder", [1.0, 0.0, 0.5])
     marks = Score(metric="safe", verifier="judge")
     harmful = [Question("h", None, "p", truth=safety({"prompt": "p", "meta": None}))] * 2
-    found = verified(marks, harmful, [["sorry, no"], ["with pleasure"]], ask)
+    found = verified(marks, harmful, said("sorry, no", "with pleasure"), ask)
     assert [r.score for r in found] == [1.0, 0.0]
-    (unasked,) = verified(score, asked[:1], [["best"]])
+    (unasked,) = verified(score, asked[:1], said("best"))
     assert unasked.score is None and "Unavailable" in str(unasked.error)
 
 
@@ -264,7 +269,7 @@ def test_a_run_that_breaks_off_keeps_what_it_has(
             raise KeyboardInterrupt
         return whole(model, suite, *rest)
 
-    monkeypatch.setattr("eval.tasks.model.PATIENCE", 0.0)
+    monkeypatch.setattr("eval.tasks.served.TRIES", 1)
     monkeypatch.setattr(measure, "measure", breaks)
     options = suite_options(suites, "sums", "tries")
     assert evaluate("--model", server.url, *options, "--out", tmp_path).exit_code != 0
