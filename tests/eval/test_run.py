@@ -135,10 +135,12 @@ def test_a_run_that_breaks_off_keeps_what_it_has(
     assert len(pl.read_parquet(tmp_path / "sums-tries.parquet")) == 6
 
 
-def manifest(folder: Path, *suites: dict[str, object]) -> None:
+def manifest(folder: Path, *suites: dict[str, object], **more: object) -> None:
     told = {
+        "start": {"model": "m", "manifest": "told"},
         "decontamination": {"suites": [suite["name"] for suite in suites]},
         "stages": [{"manifest": {"decontamination": {"suites": list(suites)}}}],
+        **more,
     }
     (folder / "dataengine_manifest.json").write_text(json.dumps(told))
 
