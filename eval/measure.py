@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from eval import report as reports
 from eval.coverage import Coverage
+from eval.leak import Evidence
 from eval.report import Line, Report
 from eval.suites import Score, Suite, SuiteError, load
 from eval.tasks import harness, score
@@ -50,6 +51,7 @@ def run(
     known: Coverage,
     limit: int | None = None,
     out: Path = Path(),
+    evidence: Evidence | None = None,
 ) -> Iterator[Report]:
     """Measure `suites`, yielding the report as it grows: a run that breaks off keeps what it has.
 
@@ -74,11 +76,13 @@ def run(
                 lines.append(reports.absent(suite, mark, trouble, judge))
             else:
                 found, clipped = measure(model, readable, asked, means, ask)
-                said = (model.chat, judge, means.said)
-                lines.append(reports.line(readable, mark, found, clipped, *said))
+                leaked = evidence.of(readable) if evidence else None
+                how = (model.chat, judge, means.said)
+                lines.append(reports.line(readable, mark, found, clipped, *how, leaked))
                 results[suite.name] = found
         if model is None or model.lm.rank == 0:
-            yield Report(name, model.name if model else means.where.model, limit, lines, results)
+            who = model.name if model else means.where.model
+            yield Report(name, who, limit, evidence is not None, lines, results)
     if model and not any(None in r.answers for found in results.values() for r in found):
         model.lm.kept.remove()
 

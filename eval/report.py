@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from eval.coverage import MEANING, SIGNS, Mark
+from eval.leak import Leak, split
 from eval.stats import Interval, interval
 from eval.suites import Score, Suite
 from eval.tasks.score import Result, pass_at_k
@@ -45,6 +46,7 @@ class Line:
     cut: int = 0
     clipped: int = 0
     at: dict[str, Interval] = field(default_factory=dict)
+    leak: Leak | None = None
     hash: str | None = None
     missing: str | None = None
 
@@ -56,6 +58,7 @@ class Report:
     name: str
     model: str
     limit: int | None
+    evidence: bool
     lines: list[Line]
     results: dict[str, list[Result]]
 
@@ -78,6 +81,7 @@ def line(
     chat: bool,
     judge: str | None = None,
     said: Sequence[str] = (),
+    found: set[str] | None = None,
 ) -> Line:
     """The suite's line: the mean of its decided items with its interval, errors counted beside."""
     scored = [result for result in results if result.score is not None]
@@ -97,6 +101,7 @@ def line(
         cut=sum(result.cut for result in results),
         clipped=clipped,
         at=at_k(scored, groups),
+        leak=None if found is None else split(results, found),
         hash=suite.hash,
         missing=None if scored else f"no item could be scored: {errors[0] if errors else 'none'}",
     )
@@ -168,7 +173,10 @@ def table(report: Report) -> str:
     if report.average is not None and len(report.lines) > 1:
         count = f"{len(report.measured)} of {len(report.lines)} tasks"
         rows.append(f"| **average** | {count} | **{report.average * 100:.1f}** | | | |")
-    return "\n".join(["", *rows, "", *_samples(report), *_notes(report)]).rstrip() + "\n"
+    return (
+        "\n".join(["", *rows, "", *_samples(report), *_leaks(report), *_notes(report)]).rstrip()
+        + "\n"
+    )
 
 
 def _samples(report: Report) -> list[str]:
@@ -184,6 +192,29 @@ def _samples(report: Report) -> list[str]:
     return [*rows, ""]
 
 
+def _leaks(report: Report) -> list[str]:
+    """A row for each suite that was looked for in the training data: its score on the items that
+    were found there, on the others, and the difference."""
+    rows = [
+        "| task | found in training | score | not found | score | difference | 95 % CI |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    looked = [(entry.title, entry.leak) for entry in report.measured if entry.leak]
+    for title, leak in looked:
+        found, clean, gap = (
+            f"{100 * part.mean:.1f}" if part else ""
+            for part in (leak.found, leak.clean, leak.difference)
+        )
+        bounds = ""
+        if leak.difference:
+            gap = f"{100 * leak.difference.mean:+.1f}"
+            bounds = f"{leak.difference.low * 100:+.1f} to {leak.difference.high * 100:+.1f}"
+        rows.append(
+            f"| {title} | {leak.items:,} | {found} | {leak.others:,} | {clean} | {gap} | {bounds} |"
+        )
+    return [*rows, ""] if looked else []
+
+
 def _notes(report: Report) -> list[str]:
     marks = dict.fromkeys(entry.mark for entry in report.lines if entry.mark in MEANING)
     notes = [f"{SIGNS[mark]} {MEANING[mark]}." for mark in marks]
@@ -193,6 +224,8 @@ def _notes(report: Report) -> list[str]:
             notes.append(f"{entry.title}: {entry.errors:,} items could not be scored.")
         if entry.cut:
             notes.append(f"{entry.title}: {entry.cut:,} answers were cut at the token limit.")
+        if report.evidence and not entry.leak:
+            notes.append(f"{entry.title}: its items were not looked for in the training data.")
         if entry.clipped:
             lost = "prompts were longer than the model's window, and lost their beginning"
             notes.append(f"{entry.title}: {entry.clipped:,} {lost}.")

@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from eval import leak, seal
 from eval import report as reports
-from eval import seal
 from eval.coverage import coverage
 from eval.measure import Means, run
 from eval.suites import Suite, SuiteError, Tier, load
@@ -32,6 +32,10 @@ def main(
     path: Annotated[Path | None, typer.Option(help="The folder with the suites' files")] = None,
     out: Annotated[Path | None, typer.Option(help="Default: eval/ in the model's folder")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many items a suite")] = None,
+    evidence: Annotated[
+        list[Path] | None,
+        typer.Option(help="The builds that it was trained on: scores by whether items are in them"),
+    ] = None,
     unseal: Annotated[
         bool, typer.Option("--unseal", help="Open the unseen tier; recorded")
     ] = False,
@@ -61,6 +65,7 @@ def main(
             where = replace(where, served=served_by(where.url, served)[0])
         folder = out or default_out(where)
         known = coverage(model)
+        found_in = leak.evidence(evidence) if evidence else None
         if sealed:
             home = Path(model) if Path(model).is_dir() else folder
             seal.record(home, model, sealed, limit)
@@ -74,7 +79,7 @@ def main(
         means = Means(where, judge, judge_model, system, given)
         name = report_name(tier, wanted, means, limit)
         found = None
-        for found in run(name, wanted, means, known, limit, folder):
+        for found in run(name, wanted, means, known, limit, folder, found_in):
             reports.write(found, folder)
     except SuiteError as error:
         typer.echo(f"error: {error}", err=True)
