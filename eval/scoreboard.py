@@ -102,10 +102,14 @@ def _notes(found: Board, stars: bool) -> list[str]:
     if stars:
         first = found.names[0]
         notes.append(f"\\* differs from {first}: p under 0.05 after Holm's correction.")
-    for name, comparisons in zip(found.names[1:], found.against, strict=True):
-        notes += [
-            f"{c.title} of {name} is not compared: {c.reason}." for c in comparisons if c.reason
-        ]
+    for model, name in enumerate(found.names):
+        for suite in found.suites:
+            compared = found.comparison(model, suite)
+            if found.line(model, suite) is None:
+                notes.append(f"{found.title(suite)} was not measured for {name}.")
+            elif compared and compared.reason and found.line(0, suite):
+                title = found.title(suite)
+                notes.append(f"{title} of {name} is not compared: {compared.reason}.")
     marks = dict.fromkeys(
         line["mark"] for report in found.reports for line in report.lines.values()
     )
@@ -137,9 +141,8 @@ def picture(found: Board, file: Path) -> None:
     figure = Figure(figsize=(max(6.0, 0.5 * count * len(suites)), 3.6), layout="constrained")
     axes = figure.add_subplot()
     for model, name in enumerate(found.names):
-        shown = [
-            (at, line["score"]) for at, s in enumerate(suites) if (line := found.line(model, s))
-        ]
+        lines = [found.line(model, suite) for suite in suites]
+        shown = [(at, line["score"]) for at, line in enumerate(lines) if line]
         places = [at + (model - (count - 1) / 2) * 0.8 / count for at, _ in shown]
         means = [100 * score["mean"] for _, score in shown]
         reach = [
