@@ -75,7 +75,7 @@ def connect(where: Where) -> Model:
         )
     named = {"enable_thinking": where.thinking, "thinking": where.thinking}
     given: dict[str, Any] = {
-        "pretrained": where.model,
+        **weights(where),
         "trust_remote_code": False,
         "template": {} if where.thinking is None else named,
     }
@@ -83,14 +83,41 @@ def connect(where: Where) -> Model:
         lm = _engine(where, given) if where.backend == "vllm" else _folder(where, given)
     except (ImportError, ModuleNotFoundError) as error:
         raise SuiteError(f"the backend {where.backend!r} is not installed here: {error}") from None
-    except (OSError, ValueError) as error:
-        raise SuiteError(f"--model: {where.model} cannot be loaded: {_line(error)}") from None
+    except (OSError, ValueError, RuntimeError, TypeError) as error:
+        base = given["pretrained"]
+        of = "" if base == where.model else f", an adapter of {base},"
+        raise SuiteError(f"--model: {where.model}{of} cannot be loaded: {_line(error)}") from None
     template = str(lm.tokenizer.chat_template or "")
     if where.thinking is not None and "thinking" not in template:
         raise SuiteError(
             f"--thinking: the chat template of {where.model} has no such setting; leave it away"
         )
     return Model(where.model, lm, bool(template), likelihood=True, window=int(lm.max_length))
+
+
+def weights(where: Where) -> dict[str, Any]:
+    """The model's weights and tokenizer as the harness names them: of an adapter's folder (LoRA),
+    its base and the adapter, with the tokenizer that was saved beside it."""
+    folder = Path(where.model)
+    told = folder / "adapter_config.json"
+    if not told.is_file():
+        return {"pretrained": where.model}
+    try:
+        adapter = orjson.loads(told.read_bytes())
+        base, rank = str(adapter["base_model_name_or_path"]), int(adapter.get("r") or 16)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise SuiteError(f"{told}: not an adapter's configuration ({error!r})") from None
+    own: dict[str, Any] = (
+        {"tokenizer": where.model} if (folder / "tokenizer_config.json").is_file() else {}
+    )
+    if where.backend == "vllm":
+        own |= {
+            "lora_local_path": where.model,
+            "max_lora_rank": max(8, 1 << (rank - 1).bit_length()),
+        }
+    else:
+        own["peft"] = where.model
+    return {"pretrained": base, **own}
 
 
 def _folder(where: Where, given: dict[str, Any]) -> Any:
