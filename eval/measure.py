@@ -71,7 +71,7 @@ def run(
             readable = otherwise(judged(readable) if judge else readable, means.given)
             asked = questions(readable, limit)
             model = model or connected(means, out / f"{name}.answers.jsonl")
-            trouble = unlikely(readable, model, means)
+            trouble = unfit(readable, asked, model, means)
             if trouble:
                 lines.append(reports.absent(suite, mark, trouble, judge))
             else:
@@ -111,9 +111,12 @@ def otherwise(suite: Suite, given: dict[str, Any]) -> Suite:
     return suite.model_copy(update={"score": changed})
 
 
-def unlikely(suite: Suite, model: Model, means: Means) -> str | None:
-    """Why likelihoods, where the suite needs them, cannot be had."""
-    if suite.score is None or suite.score.metric != "mc2":
+def unfit(suite: Suite, asked: Sequence[Question], model: Model, means: Means) -> str | None:
+    """Why the model cannot be asked these questions, or None."""
+    assert suite.score is not None
+    if not (suite.score.chat and model.chat) and any(question.tools for question in asked):
+        return "tools need a chat template"
+    if suite.score.metric != "mc2":
         return None
     if not model.likelihood:
         return "a server gives no likelihoods of given answers"

@@ -24,6 +24,10 @@ class Answering:
         asked = [(text, Settings(**settings["reply"])) for text, settings in map(_args, requests)]
         return self.kept.through(asked, self.replies)
 
+    def chat(self, turns: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]] = ()) -> str:
+        """The turns and tools as a prompt."""
+        raise NotImplementedError
+
     def replies(self, requests: Sequence[Request], keep: Keep) -> None:
         """Ask, and hand each reply over as it comes, under its request's number."""
         raise NotImplementedError
@@ -41,20 +45,20 @@ class InProcess(Answering):
         """The token ids after each prompt, up to `settings.max_tokens`; several at once."""
         raise NotImplementedError
 
-    def apply_chat_template(
-        self, chat_history: Sequence[dict[str, Any]], add_generation_prompt: bool = True
-    ) -> str:
-        """As training renders it. SuiteError where the template refuses the turns."""
+    def chat(self, turns: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]] = ()) -> str:
+        """As training renders it. SuiteError where the template refuses the turns or the tools."""
         try:
-            return prompt.text(
-                self.tokenizer, chat_history, generation=add_generation_prompt, **self.template
-            )
+            text = prompt.text(self.tokenizer, turns, tools, **self.template)
         except Exception as error:  # templates raise what they like
-            roles = ", ".join(turn["role"] for turn in chat_history)
+            roles = ", ".join(turn["role"] for turn in turns)
             raise SuiteError(
                 f"the model's chat template refuses the turns {roles}: "
                 f"{' '.join(str(error).split())[:200]}"
             ) from None
+        silent = [name for tool in tools if (name := tool["function"]["name"]) not in text]
+        if silent:
+            raise SuiteError(f"the model's chat template leaves out the tools: {silent[0]}")
+        return text
 
     def encode(self, text: str, chat: bool) -> list[int]:
         """A rendered chat has the special tokens that its template wrote; other text gets those

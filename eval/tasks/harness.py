@@ -1,7 +1,7 @@
-"""Questions as tasks in lm-evaluation-harness's own format, and what the harness logged of them.
+"""Questions as a task of lm-evaluation-harness, and what the harness logged of them.
 
-The harness renders worked examples and spreads questions over processes; models answer with
-`Reply` (reply.py). What an answer is worth is said afterwards, by eval/verifiers.
+The harness spreads questions over processes and compares likelihoods; models answer with `Reply`
+(reply.py). What an answer is worth is said afterwards, by eval/verifiers.
 """
 
 from collections.abc import Sequence
@@ -13,18 +13,15 @@ from eval.tasks.questions import Question
 from eval.tasks.reply import Reply, Settings
 
 
-def task(name: str, score: Score, asked: Sequence[Question], settings: Settings) -> dict[str, Any]:
-    """The questions as one task of the harness. All of them show the same worked examples."""
-    docs = [{"id": q.id, "text": q.prompt, "options": list(q.options)} for q in asked]
-    shots = [{"id": "", "text": u, "options": [], "target": a} for u, a in asked[0].shots]
+def task(name: str, score: Score, docs: list[dict[str, Any]], settings: Settings) -> dict[str, Any]:
+    """Rendered prompts as a task of the harness."""
     config: dict[str, Any] = {
         "task": name,
         "custom_dataset": lambda **_: {"test": _dataset(docs)},
         "test_split": "test",
         "doc_to_text": lambda doc: doc["text"],
-        "doc_to_target": lambda doc: doc.get("target", ""),
-        "num_fewshot": len(shots),
-        "fewshot_config": {"sampler": "first_n", "samples": shots},
+        "doc_to_target": lambda doc: "",
+        "num_fewshot": 0,
         "metric_list": [{"metric": "bypass", "aggregation": "bypass", "higher_is_better": True}],
         "process_results": lambda doc, results: {"bypass": None},
     }
@@ -32,13 +29,27 @@ def task(name: str, score: Score, asked: Sequence[Question], settings: Settings)
         return config | {
             "output_type": "multiple_choice",
             "doc_to_choice": lambda doc: doc["options"],
-            "doc_to_target": lambda doc: doc.get("target", 0),
+            "doc_to_target": lambda doc: 0,
         }
     return config | {
         "output_type": "generate_until",
         "generation_kwargs": {"until": [], "reply": settings._asdict()},
         "repeats": score.samples,
     }
+
+
+def rendered(lm: Any, question: Question, chat: bool, system: str | None = None) -> str:
+    """The prompt: worked examples and question as turns under the model's chat template, or as
+    plain text the way the harness joins them."""
+    if not chat:
+        return (
+            "".join(f"{asked} {answer}\n\n" for asked, answer in question.shots) + question.prompt
+        )
+    turns = [{"role": "system", "content": system}] if system else []
+    for asked, answer in question.shots:
+        turns.append({"role": "user", "content": asked})
+        turns.append({"role": "assistant", "content": answer})
+    return str(lm.chat([*turns, {"role": "user", "content": question.prompt}], question.tools))
 
 
 def settings(model: Model, score: Score, limit: int | None = None) -> Settings:
@@ -65,37 +76,28 @@ def ask(
     how: Settings,
     system: str | None = None,
 ) -> dict[str, Any]:
-    """The harness's log of every question of one suite, by question id.
-
-    Questions with different worked examples become different tasks; sampling is seeded.
-    """
+    """The harness's log of every question of one suite, by question id; sampling is seeded."""
     from lm_eval.api.task import ConfigurableTask
     from lm_eval.evaluator import evaluate
     from lm_eval.utils import set_torch_seed
 
-    groups: dict[Any, list[Question]] = {}
-    for question in asked:
-        groups.setdefault(question.shots, []).append(question)
-    tasks = {}
-    for number, group in enumerate(groups.values()):
-        key = f"{name}_{number}"
-        tasks[key] = ConfigurableTask(config=task(key, score, group, how))
-        tasks[key].set_fewshot_seed(0)
+    docs = [
+        {"id": q.id, "text": rendered(model.lm, q, how.chat, system), "options": list(q.options)}
+        for q in asked
+    ]
+    made = ConfigurableTask(config=task(name, score, docs, how))
     set_torch_seed(0)
     # A rendered chat has its special tokens; the tokenizer is not to add a BOS to it.
     model.lm.add_bos_token = False if how.chat else None
     found = evaluate(
         model.lm,
-        {"tasks": tasks, "groups": {}, "group_map": {}},
+        {"tasks": {name: made}, "groups": {}, "group_map": {}},
         bootstrap_iters=0,
-        system_instruction=system if how.chat else None,
-        apply_chat_template=how.chat,
-        fewshot_as_multiturn=True,
         log_samples=True,
     )
     if found is None:  # another process of a multi-GPU run reports
         return {}
-    return {log["doc"]["id"]: log for logs in found["samples"].values() for log in logs}
+    return {log["doc"]["id"]: log for log in found["samples"][name]}
 
 
 def replies(log: dict[str, Any]) -> list[Reply]:

@@ -29,13 +29,10 @@ class Served(Answering, LM):
         self.url, self.name, self.parallel, self.thinking = url, name, parallel, thinking
         self.told: set[str] = set()
 
-    tokenizer_name = ""
-
-    def apply_chat_template(
-        self, chat_history: list[dict[str, Any]], add_generation_prompt: bool = True
-    ) -> str:
-        """The turns themselves, as JSON: the server renders them."""
-        return json.dumps(chat_history, ensure_ascii=False)
+    def chat(self, turns: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]] = ()) -> str:
+        """The turns and tools themselves, as JSON: the server renders them."""
+        told = {"messages": list(turns)} | ({"tools": list(tools)} if tools else {})
+        return json.dumps(told, ensure_ascii=False)
 
     def replies(self, requests: Sequence[Request], keep: Keep) -> None:
         asyncio.run(self._replies(requests, keep))
@@ -62,7 +59,7 @@ class Served(Answering, LM):
         try:
             if settings.chat:
                 given: Any = await client.chat.completions.create(
-                    messages=json.loads(text), **self._request(settings)
+                    **json.loads(text), **self._request(settings)
                 )
             else:
                 given = await client.completions.create(prompt=text, **self._request(settings))
@@ -107,6 +104,7 @@ class Served(Answering, LM):
         message = choice.message
         more = message.model_extra or {}
         reasoning, text = _parts(message.content)
+        text += "".join(map(_call, message.tool_calls or ()))
         reasoning = reasoning or str(more.get("reasoning_content") or more.get("reasoning") or "")
         if reasoning:
             end = f"\n</think>\n\n{text}" if text or not cut else ""
@@ -119,6 +117,12 @@ class Served(Answering, LM):
         raise NotImplementedError("a server gives no likelihoods of given answers")
 
     loglikelihood_rolling = loglikelihood
+
+
+def _call(call: Any) -> str:
+    """A call that the server has parsed, in the form that most models write (Hermes)."""
+    said = f'{{"name": {json.dumps(call.function.name)}, "arguments": {call.function.arguments}}}'
+    return f"\n<tool_call>\n{said}\n</tool_call>"
 
 
 def _parts(content: Any) -> tuple[str, str]:

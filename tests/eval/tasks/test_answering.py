@@ -93,4 +93,4 @@ def test_only_text_outside_of_a_chat_gets_the_tokenizers_special_tokens() -> Non
 def test_a_template_that_refuses_the_turns_says_so_in_one_line() -> None:
     turns = [{"role": "system", "content": "x"}, {"role": "user", "content": "y"}]
     with pytest.raises(SuiteError, match="refuses the turns system, user: no system turns here"):
-        Said().apply_chat_template(turns)
+        Said().chat(turns)
