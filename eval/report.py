@@ -137,6 +137,7 @@ def described(score: Score, chat: bool, judge: str | None = None, more: Sequence
     metric = {
         "exact_match": "EM",
         "f1": "F1",
+        "recall": "recall",
         "mc2": "MC2",
         "pass": f"pass@{score.k}",
         "prompt_loose": "prompt-level loose" if score.settings.get("loose") else "prompt-level",

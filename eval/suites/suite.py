@@ -77,7 +77,9 @@ class Score(_Strict):
     first group) is what the verifier sees. `average: subsets` is the mean over subsets (macro).
     """
 
-    metric: Literal["exact_match", "f1", "pass", "prompt_loose", "mc2", "win_rate", "safe"]
+    metric: Literal[
+        "exact_match", "f1", "recall", "pass", "prompt_loose", "mc2", "win_rate", "safe"
+    ]
     verifier: str | None = None
     settings: dict[str, Any] = {}
     truth: str | None = None

@@ -88,12 +88,10 @@ class InProcess(Answering):
         return Reply(text, cut).stopped(settings.stop)
 
     def decode(self, tokens: list[int]) -> str:
-        """The text without special tokens, but for those that mark a thought."""
-        hidden = {
-            token
-            for token in self.tokenizer.all_special_ids
-            if not is_tag(str(self.tokenizer.convert_ids_to_tokens(token)))
-        }
+        """The text without special tokens, but for those that mark a thought or a call."""
+        special = set(self.tokenizer.all_special_ids)
+        named = {token: str(self.tokenizer.convert_ids_to_tokens(token)) for token in special}
+        hidden = {token for token, name in named.items() if not is_tag(name) and not _calls(name)}
         kept = [token for token in tokens if token not in hidden]
         return str(self.tokenizer.decode(kept, skip_special_tokens=False))
 
@@ -112,6 +110,10 @@ class InProcess(Answering):
     def thinks(self) -> bool:
         """Whether the chat template speaks of thoughts, so that a stop string may stand in one."""
         return has_tag(str(self.tokenizer.chat_template or ""))
+
+
+def _calls(name: str) -> bool:
+    return "tool" in name.lower() or "python_tag" in name
 
 
 def _args(request: Any) -> tuple[str, dict[str, Any]]:

@@ -26,7 +26,7 @@ class Question:
     """One item of a suite, ready to be asked.
 
     `truth` is what the suite's verifier reads, or None with `trouble` saying why there is none.
-    `tools` are what the model may call (`meta.tools`, or JSON text there), as OpenAI's API has them.
+    `tools` are what the model may call (`meta.tools`, a list or its JSON), as in OpenAI's API.
     `options` are the answers to compare by likelihood (`mc2`), of which the `right` ones are true.
     """
 

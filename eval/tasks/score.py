@@ -96,7 +96,7 @@ def _result(
     decided = [verdict for verdict in verdicts if verdict.error is None]
     if len(decided) < score.k:
         return unscored(question, str(next(v.error for v in verdicts if v.error)), replies)
-    if score.metric in ("f1", "win_rate"):
+    if score.metric in ("f1", "recall", "win_rate"):
         value = sum(float(v.score or 0) for v in decided) / len(decided)
     else:
         value = pass_at_k(len(decided), sum(bool(v.passed) for v in decided), score.k)

@@ -10,13 +10,12 @@ import json
 import re
 from typing import Any, NamedTuple
 
-from eval.verifiers.fence import fenced
-
 _TAGGED = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
 _MARK = re.compile(r"\[TOOL_CALLS\]|<\|python_tag\|>|<\|tool_calls?\|>")
 _FUNCTION = re.compile(r"<function=([^>\s]+)>(.*?)(?:</function>|\Z)", re.DOTALL)
 _PARAMETER = re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?(?:</parameter>|\Z)", re.DOTALL)
 _PAIR = re.compile(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL)
+_FENCE = re.compile(r"```[\w+-]*\n(.*?)(?:```|\Z)", re.DOTALL)
 _NAMED = re.compile(r"\s*([\w.-]+)\s*(?:\[ARGS\])?\s*(\{.*\})\s*", re.DOTALL)
 
 
@@ -36,7 +35,8 @@ def calls(text: str) -> list[Call]:
     mark = _MARK.search(text)
     if mark or "<function=" in text:
         return _body(text[mark.end() :] if mark else text)
-    bare = fenced(text).strip()
+    blocks = _FENCE.findall(text)
+    bare = (blocks[-1] if blocks else text).strip()
     if not bare or bare[0] not in "{[":
         named = _NAMED.fullmatch(bare)
         return [Call(named[1], _object(named[2]))] if named else []

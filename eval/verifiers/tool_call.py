@@ -100,8 +100,7 @@ def gold(item: dict[str, Any]) -> str:
     """The first accepted value of each argument, as most models would write the calls."""
     said = []
     for name, accepted in expected(ground_truth(item)):
-        arguments = {key: _first(values) for key, values in accepted.items() if values[0] != ""}
-        told = json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)
+        told = json.dumps({"name": name, "arguments": _gold(accepted)}, ensure_ascii=False)
         said.append(f"<tool_call>\n{told}\n</tool_call>")
     return "\n".join(said) or "None of these tools can do that."
 
@@ -112,12 +111,13 @@ def wrong(item: dict[str, Any], other: dict[str, Any] | None) -> list[str]:
     more = '<tool_call>\n{"name": "no_such_tool", "arguments": {}}\n</tool_call>'
     if not expected(ground_truth(item)):
         return [more]
-    return ["I cannot do that.", f"{right}\n{more}", right.replace('{"name"', '{"name" '[:-2], 1)]
+    renamed = right.replace('{"name": "', '{"name": "another_', 1)
+    return ["I cannot do that.", f"{right}\n{more}", renamed]
 
 
-def _first(values: list[Any]) -> Any:
-    value = values[0]
-    return {k: _first(v) for k, v in value.items()} if isinstance(value, dict) else value
+def _gold(accepted: Accepted) -> dict[str, Any]:
+    first = {key: values[0] for key, values in accepted.items() if values[0] != ""}
+    return {key: _gold(v) if isinstance(v, dict) else v for key, v in first.items()}
 
 
 def _name(name: str) -> str:

@@ -126,6 +126,12 @@ class Answerer(BaseHTTPRequestHandler):
             self._send(200, {"choices": [{"index": 0, "message": message}]})
             return
         words = text.split()
+        if "tools" in asked:
+            said = json.dumps({"a": int(words[0]), "b": int(words[2])})
+            call = {"id": "c", "type": "function", "function": {"name": "add", "arguments": said}}
+            message = {"role": "assistant", "content": None, "tool_calls": [call]}
+            self._send(200, {"choices": [{"index": 0, "message": message}]})
+            return
         if words[0] == "3":
             self._send(500, {"error": "always"})
             return

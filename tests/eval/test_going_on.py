@@ -172,3 +172,22 @@ def test_settings_that_do_not_fit_are_one_line(
     asked = ("--model", server.url, "--suite", suite(tmp_path, "sums", items), "--out", tmp_path)
     done = evaluate(*asked, *options)
     assert done.exit_code == 2 and f"error: {message}" in done.output, done.output
+
+
+def test_tools_go_to_the_server_and_its_calls_come_back(server: Any, tmp_path: Path) -> None:
+    tool = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
+    items = [
+        {"id": str(k), "prompt": f"{k} + {k}", "meta": {"tools": [tool], "calls": calls}}
+        for k, calls in enumerate([[{"add": {"a": [0], "b": [0]}}], [{"add": {"a": [7]}}]])
+    ]
+    file = suite(tmp_path, "calling", items, verifier="tool_call")
+    done = evaluate("--model", server.url, "--suite", file, "--out", tmp_path)
+    assert "| calling ? | 0-shot, EM | 50.0 |" in done.output, done.output
+    assert [asked["tools"] for asked in server.asked] == [[tool], [tool]]
+    text = f"{server.url}/completions"
+    done = evaluate("--model", text, "--suite", file, "--out", tmp_path)
+    assert "calling was not measured: tools need a chat template." in done.output
+    items[0]["meta"]["tools"] = [{"name": "add"}]
+    file = suite(tmp_path, "calling", items, verifier="tool_call")
+    done = evaluate("--model", server.url, "--suite", file, "--out", tmp_path)
+    assert done.exit_code == 2 and "error: 0: meta.tools is no list of tools" in done.output
