@@ -19,6 +19,17 @@ _FENCE = re.compile(r"```[\w+-]*\n(.*?)(?:```|\Z)", re.DOTALL)
 _NAMED = re.compile(r"\s*([\w.-]+)\s*(?:\[ARGS\])?\s*(\{.*\})\s*", re.DOTALL)
 
 
+class Written(str):
+    """An argument that is written without its type: `8` may be a number or a text."""
+
+    @property
+    def readings(self) -> list[Any]:
+        try:
+            return [str(self), json.loads(self)]
+        except ValueError:
+            return [str(self)]
+
+
 class Call(NamedTuple):
     name: str
     arguments: dict[str, Any]
@@ -50,13 +61,13 @@ def _body(text: str) -> list[Call]:
     functions = _FUNCTION.findall(text)
     if functions:
         return [
-            Call(name, {key: _value(value) for key, value in _PARAMETER.findall(body)})
+            Call(name, {key: Written(value.strip()) for key, value in _PARAMETER.findall(body)})
             for name, body in functions
         ]
     pairs = _PAIR.findall(text)
     if pairs:
         name = text.split("<arg_key>")[0].strip()
-        return [Call(name, {key.strip(): _value(value) for key, value in pairs})]
+        return [Call(name, {key.strip(): Written(value.strip()) for key, value in pairs})]
     named = _NAMED.fullmatch(text)
     if named:
         return [Call(named[1], _object(named[2]))]
@@ -107,11 +118,3 @@ def _python_call(node: ast.AST) -> Call:
         raise ValueError("not a call with named arguments")
     name = ast.unparse(node.func)
     return Call(name, {str(k.arg): ast.literal_eval(k.value) for k in node.keywords})
-
-
-def _value(text: str) -> Any:
-    """A parameter that is written as text: JSON where it is JSON, else the text."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text.strip()
