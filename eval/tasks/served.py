@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from lm_eval.api.model import LM
-from openai import AsyncOpenAI
+from openai import APIConnectionError, AsyncOpenAI
 
+from eval.suites import SuiteError
 from eval.tasks.answering import Answering, Keep
 from eval.tasks.kept import Request
 from eval.tasks.reply import Reply, Settings
@@ -28,6 +29,7 @@ class Served(Answering, LM):
         super().__init__()
         self.url, self.name, self.parallel, self.thinking = url, name, parallel, thinking
         self.told: set[str] = set()
+        self.lost = 0
 
     def chat(self, turns: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]] = ()) -> str:
         """The turns and tools themselves, as JSON: the server renders them."""
@@ -52,7 +54,12 @@ class Served(Answering, LM):
                     keep(number, await self._reply(client, text, settings))
                     progress.update()
 
-            await asyncio.gather(*(one(n, *request) for n, request in enumerate(requests)))
+            tasks = [asyncio.ensure_future(one(n, *r)) for n, r in enumerate(requests)]
+            try:
+                await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:
+                    task.cancel()
         progress.close()
 
     async def _reply(self, client: AsyncOpenAI, text: str, settings: Settings) -> Reply:
@@ -63,6 +70,7 @@ class Served(Answering, LM):
                 )
             else:
                 given = await client.completions.create(prompt=text, **self._request(settings))
+            self.lost = 0
             return self.read(given, settings)
         except (
             Exception
@@ -71,6 +79,12 @@ class Served(Answering, LM):
             if failure not in self.told:
                 self.told.add(failure)
                 print(f"unanswered: {failure}", file=sys.stderr)
+            self.lost += isinstance(error, APIConnectionError)
+            if self.lost > self.parallel:
+                raise SuiteError(
+                    f"{self.url} no longer answers ({failure}); once it does, the same command "
+                    "goes on from the answers that are there"
+                ) from None
             return Reply(None, error=failure)
 
     def _request(self, settings: Settings) -> dict[str, Any]:

@@ -191,3 +191,17 @@ def test_tools_go_to_the_server_and_its_calls_come_back(server: Any, tmp_path: P
     file = suite(tmp_path, "calling", items, verifier="tool_call")
     done = evaluate("--model", server.url, "--suite", file, "--out", tmp_path)
     assert done.exit_code == 2 and "error: 0: meta.tools is no list of tools" in done.output
+
+
+def test_a_server_that_is_gone_ends_the_run_in_one_line(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eval.tasks.served.TRIES", 1)
+    monkeypatch.setattr("eval.tasks.model.Where.parallel", 2)
+    items = [{"id": str(k), "prompt": f"{k} + {k}", "answer": str(2 * k)} for k in range(60)]
+    file = suite(tmp_path, "sums", items)
+    gone = "http://127.0.0.1:9/v1"
+    done = evaluate("--model", gone, "--served", "adder", "--suite", file, "--out", tmp_path)
+    assert done.exit_code == 2 and "Traceback" not in done.output
+    assert f"error: {gone} no longer answers (APIConnectionError" in done.output
+    assert done.output.count("unanswered: ") == 1
