@@ -35,13 +35,12 @@ class Means:
     system: str | None = None
     given: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def said(self) -> list[str]:
+    def said(self, chat: bool) -> list[str]:
         """How this differs from the suites' own settings, where the settings do not show it."""
         thinking = {None: [], True: ["thinking"], False: ["no thinking"]}[self.where.thinking]
-        system = [f"system {self.system!r}"] if self.system else []
+        turns = [*thinking, *([f"system {self.system!r}"] if self.system else [])]
         tokens = self.given.get("max_tokens")
-        return [*thinking, *system, *([f"at most {tokens} tokens"] if tokens else [])]
+        return [*(turns if chat else []), *([f"at most {tokens} tokens"] if tokens else [])]
 
 
 def run(
@@ -55,8 +54,8 @@ def run(
 ) -> Iterator[Report]:
     """Measure `suites`, yielding the report as it grows: a run that breaks off keeps what it has.
 
-    Answers are kept under `out` until all are there; the same run goes on from them. Yields nothing
-    in those processes of a multi-GPU run that do not report.
+    Answers are kept under `out` until all are there and scored; the same run goes on from them.
+    Yields nothing in those processes of a multi-GPU run that do not report.
     """
     lines: list[Line] = []
     results: dict[str, list[Result]] = {}
@@ -77,13 +76,14 @@ def run(
             else:
                 found, clipped = measure(model, readable, asked, means, ask)
                 leaked = evidence.of(readable) if evidence else None
-                how = (model.chat, judge, means.said)
+                chat = model.chat and bool(readable.score and readable.score.chat)
+                how = (model.chat, judge, means.said(chat))
                 lines.append(reports.line(readable, mark, found, clipped, *how, leaked))
                 results[suite.name] = found
         if model is None or model.lm.rank == 0:
             who = model.name if model else means.where.model
             yield Report(name, who, limit, evidence is not None, lines, results)
-    if model and not any(None in r.answers for found in results.values() for r in found):
+    if model and not any(r.error and r.answers for found in results.values() for r in found):
         model.lm.kept.remove()
 
 
@@ -100,10 +100,11 @@ def connected(means: Means, file: Path) -> Model:
 
 def otherwise(suite: Suite, given: dict[str, Any]) -> Suite:
     """The suite with other settings than its own. SuiteError where they do not fit it."""
-    if suite.score is None or not given:
+    if suite.score is None or suite.score.metric == "mc2" or not given:
         return suite
+    samples = max(given.get("samples", suite.score.samples), suite.score.k)  # pass@k needs k
     try:
-        changed = Score.model_validate(suite.score.model_dump() | given)
+        changed = Score.model_validate(suite.score.model_dump() | given | {"samples": samples})
     except ValidationError as error:
         raise SuiteError(f"{suite.name}: {error.errors()[0]['msg']}") from None
     if changed.samples > 1 and not changed.temperature:

@@ -24,13 +24,15 @@ class Folder(InProcess, HFLM):
         longest = max(map(len, prompts))
         ids = [[pad] * (longest - len(prompt)) + prompt for prompt in prompts]
         mask = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
-        sampled = settings.temperature > 0
-        more = {"temperature": settings.temperature, **settings.sampling} if sampled else {}
+        # What the settings do not say is off, whatever the model's generation config says of it.
+        sampling = {"temperature": settings.temperature, "top_p": 1.0, "top_k": 0}
+        more = sampling | settings.sampling if settings.temperature else {}
         found = self.model.generate(
             input_ids=torch.tensor(ids, device=self.device),
             attention_mask=torch.tensor(mask, device=self.device),
             max_new_tokens=settings.max_tokens,
-            do_sample=sampled,
+            do_sample=settings.temperature > 0,
+            repetition_penalty=1.0,
             eos_token_id=sorted(self.ends),
             pad_token_id=pad,
             stopping_criteria=StoppingCriteriaList([Stop(self, settings.stop, longest)]),

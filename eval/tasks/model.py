@@ -35,6 +35,12 @@ class Where:
     engine: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def template(self) -> dict[str, bool]:
+        """The chat template's settings, by both names that templates have for it."""
+        on = self.thinking
+        return {} if on is None else {"enable_thinking": on, "thinking": on}
+
+    @property
     def remote(self) -> bool:
         return self.model.startswith(("http://", "https://"))
 
@@ -73,11 +79,10 @@ def connect(where: Where) -> Model:
         raise SuiteError(
             f"--model: no folder {where.model}; give a folder, a Hub id or a server's URL"
         )
-    named = {"enable_thinking": where.thinking, "thinking": where.thinking}
     given: dict[str, Any] = {
         **weights(where),
         "trust_remote_code": False,
-        "template": {} if where.thinking is None else named,
+        "template": where.template,
     }
     try:
         lm = _engine(where, given) if where.backend == "vllm" else _folder(where, given)
@@ -87,6 +92,8 @@ def connect(where: Where) -> Model:
         base = given["pretrained"]
         of = "" if base == where.model else f", an adapter of {base},"
         raise SuiteError(f"--model: {where.model}{of} cannot be loaded: {_line(error)}") from None
+    if getattr(lm, "backend", "causal") != "causal":
+        raise SuiteError(f"--model: {where.model} is no decoder (causal) model")
     template = str(lm.tokenizer.chat_template or "")
     if where.thinking is not None and "thinking" not in template:
         raise SuiteError(
@@ -139,7 +146,7 @@ def _server(where: Where) -> Model:
     from eval.tasks.served import Served
 
     name, window = served_by(where.url, where.served)
-    lm = Served(where.url, name, where.parallel, where.thinking)
+    lm = Served(where.url, name, where.parallel, where.template)
     return Model(f"{name} at {where.url}", lm, where.chat, likelihood=False, window=window)
 
 

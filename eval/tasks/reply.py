@@ -36,6 +36,6 @@ class Settings(NamedTuple):
 
     @property
     def sampling(self) -> dict[str, Any]:
-        """What is not to be left to the model's or the server's defaults."""
+        """`top_p` and `top_k` where they are given."""
         given = {"top_p": self.top_p, "top_k": self.top_k}
         return {name: value for name, value in given.items() if value is not None}

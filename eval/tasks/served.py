@@ -25,9 +25,9 @@ FAILED = {"error", "network_error"}
 class Served(Answering, LM):
     """The model `name` at `url`. A request that fails for good is one reply with its error."""
 
-    def __init__(self, url: str, name: str, parallel: int, thinking: bool | None) -> None:
+    def __init__(self, url: str, name: str, parallel: int, template: dict[str, bool]) -> None:
         super().__init__()
-        self.url, self.name, self.parallel, self.thinking = url, name, parallel, thinking
+        self.url, self.name, self.parallel, self.template = url, name, parallel, template
         self.told: set[str] = set()
         self.lost = 0
 
@@ -91,8 +91,8 @@ class Served(Answering, LM):
         more: dict[str, Any] = {}
         if settings.top_k is not None:
             more["top_k"] = settings.top_k
-        if settings.chat and self.thinking is not None:
-            more["chat_template_kwargs"] = {"enable_thinking": self.thinking}
+        if settings.chat and self.template:
+            more["chat_template_kwargs"] = self.template
         # A chat may begin with reasoning, in which a stop string stops nothing: `read` cuts there.
         stop = [] if settings.chat else list(settings.stop[:4])
         return {
@@ -123,7 +123,7 @@ class Served(Answering, LM):
         if reasoning:
             end = f"\n</think>\n\n{text}" if text or not cut else ""
             text = f"<think>\n{reasoning}{end}"
-        elif cut and self.thinking and not has_tag(text):
+        elif cut and self.template.get("enable_thinking") and not has_tag(text):
             text = reopened(text)  # the thought began in the prompt, and never ended
         return Reply(_whole(text), cut).stopped(settings.stop)
 

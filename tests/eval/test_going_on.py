@@ -205,3 +205,35 @@ def test_a_server_that_is_gone_ends_the_run_in_one_line(
     assert done.exit_code == 2 and "Traceback" not in done.output
     assert f"error: {gone} no longer answers (APIConnectionError" in done.output
     assert done.output.count("unanswered: ") == 1
+
+
+def test_answers_that_could_not_be_scored_are_kept(server: Any, tmp_path: Path) -> None:
+    items = [{"id": "a", "prompt": "1 + 1", "meta": {"pattern": "("}}]
+    file = suite(tmp_path, "broken", items, verifier="regex")
+    asked = ("--model", server.url, "--suite", file, "--out", tmp_path)
+    for _ in range(2):
+        assert "MalformedGroundTruth" in evaluate(*asked).output
+    assert len(server.asked) == 1
+
+
+def test_samples_are_as_many_as_pass_at_k_needs(server: Any, tmp_path: Path) -> None:
+    items = [{"id": "a", "prompt": "1 + 1", "answer": "2"}]
+    some = suite(tmp_path, "some", items)
+    more = suite(tmp_path, "more", items, metric="pass", samples=5, k=4, temperature=0.8)
+    options = ("--suite", some, "--suite", more, "--samples", 2, "--temperature", 0.5)
+    done = evaluate("--model", server.url, *options, "--out", tmp_path)
+    assert "| some ? | 0-shot, T=0.5, 2 samples, EM | 100.0 |" in done.output
+    assert "| more ? | 0-shot, T=0.5, 4 samples, pass@4 | 100.0 |" in done.output
+    assert "| some | mean@2 | 100.0 | 2.5 to 100.0 |" in done.output
+    assert "| more | pass@2 | 100.0 |" in done.output and "| more | pass@4 | 100.0 |" in done.output
+    assert len(server.asked) == 6
+
+
+def test_a_system_turn_is_no_setting_of_plain_text(server: Any, tmp_path: Path) -> None:
+    items = [{"id": "a", "prompt": "1 + 1", "answer": "2"}]
+    raw = suite(tmp_path, "raw", items, chat=False)
+    done = evaluate(
+        "--model", server.url, "--suite", raw, "--system", "Be brief.", "--out", tmp_path
+    )
+    assert "| raw ? | 0-shot, no chat template, EM | 100.0 |" in done.output
+    assert "Be brief" not in json.dumps(server.asked)

@@ -9,6 +9,7 @@ pytest.importorskip("lm_eval")
 from openai.types import Completion
 from openai.types.chat import ChatCompletion
 
+from eval.tasks.model import Where
 from eval.tasks.reply import Reply, Settings
 from eval.tasks.served import Served
 
@@ -16,7 +17,7 @@ CHAT, TEXT = Settings(chat=True, max_tokens=9), Settings(chat=False, max_tokens=
 
 
 def served(thinking: bool | None = None) -> Served:
-    return Served("http://127.0.0.1:1/v1", "m", 2, thinking)
+    return Served("http://127.0.0.1:1/v1", "m", 2, Where("m", thinking=thinking).template)
 
 
 def read(
@@ -97,6 +98,9 @@ def test_a_chat_gets_no_stop_strings_since_its_reasoning_may_hold_them() -> None
         "max_tokens": 9,
         "temperature": 0.0,
         "top_p": 0.9,
-        "extra_body": {"top_k": 20, "chat_template_kwargs": {"enable_thinking": False}},
+        "extra_body": {
+            "top_k": 20,
+            "chat_template_kwargs": {"enable_thinking": False, "thinking": False},
+        },
     }
     assert served()._request(TEXT)["stop"] == ["\n"]
