@@ -1,6 +1,5 @@
 """Suites through a model: what can be measured is, and what cannot says why."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +59,8 @@ def run(
     lines: list[Line] = []
     results: dict[str, list[Result]] = {}
     model: Model | None = None
+    for suite in suites:
+        otherwise(suite, means.given)  # a setting that does not fit is told before any is measured
     judge, ask = asker(means.judge, means.judge_model) if means.judge else (None, None)
     for suite in suites:
         readable, reason = measurable(suite, means)
@@ -91,10 +92,7 @@ def connected(means: Means, file: Path) -> Model:
     """The model, with the answers that an earlier run of this name has of it."""
     model = connect(means.where)
     who = f"{fingerprint(means.where.model)} {model.name} {means.where.thinking}"
-    model.lm.kept = kept = Kept(file, who, model.lm.rank)
-    if kept.found:
-        told = f"{kept.found:,} answers of a run that broke off are used; they are in"
-        print(f"{told} {kept.file.parent / kept.files}", file=sys.stderr)
+    model.lm.kept = Kept(file, who, model.lm.rank)
     return model
 
 

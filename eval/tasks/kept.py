@@ -1,5 +1,6 @@
 """Answers on disk as they come: an evaluation that broke off goes on from them."""
 
+import sys
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
@@ -28,7 +29,6 @@ class Kept:
         for part in sorted(file.parent.glob(self.files)):
             for line in part.read_bytes().splitlines():
                 self._read(line)
-        self.found = sum(map(len, self.replies.values()))
 
     def _read(self, line: bytes) -> None:
         try:
@@ -44,6 +44,9 @@ class Kept:
             self.replies[key].popleft() if self.replies.get(key) else None for key in keys
         ]
         places = [place for place, reply in enumerate(found) if reply is None]
+        if len(places) < len(found):
+            told = f"{len(found) - len(places):,} answers of a run that broke off are used"
+            print(f"{told}; they are in {self.file.parent / self.files}", file=sys.stderr)
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with self.file.open("ab") as lines:
 

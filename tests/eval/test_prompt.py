@@ -83,3 +83,28 @@ def test_plain_text_begins_as_the_tokenizer_begins_it(
 ) -> None:
     found = asked(llama, tmp_path, False, monkeypatch)
     assert found[0] == 0 and found.count(0) == 1
+
+
+@pytest.mark.parametrize("shots", [(), SHOTS], ids=["bare", "examples"])
+def test_plain_text_is_joined_as_the_harness_joins_it(shots: tuple[tuple[str, str], ...]) -> None:
+    from lm_eval.api.task import ConfigurableTask
+
+    theirs = ConfigurableTask(
+        config={
+            "task": "sums",
+            "custom_dataset": lambda **_: {"test": harness._dataset([{"text": "3 + 3"}])},
+            "test_split": "test",
+            "doc_to_text": lambda doc: doc["text"],
+            "doc_to_target": lambda doc: doc.get("target", ""),
+            "num_fewshot": len(shots),
+            "fewshot_config": {
+                "sampler": "first_n",
+                "samples": [{"text": u, "target": a} for u, a in shots],
+            },
+            "output_type": "generate_until",
+        }
+    )
+    theirs.set_fewshot_seed(0)
+    question = Question("q", None, "3 + 3", shots)
+    told = theirs.fewshot_context({"text": "3 + 3"}, len(shots))
+    assert harness.rendered(None, question, chat=False) == told
