@@ -36,8 +36,7 @@ class Means:
 
     def said(self, chat: bool) -> list[str]:
         """How this differs from the suites' own settings, where the settings do not show it."""
-        thinking = {None: [], True: ["thinking"], False: ["no thinking"]}[self.where.thinking]
-        turns = [*thinking, *([f"system {self.system!r}"] if self.system else [])]
+        turns = [*self.where.mode, *([f"system {self.system!r}"] if self.system else [])]
         tokens = self.given.get("max_tokens")
         return [*(turns if chat else []), *([f"at most {tokens} tokens"] if tokens else [])]
 

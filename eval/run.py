@@ -14,8 +14,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from eval import leak, seal
-from eval import report as reports
+from eval import leak, seal, writing
 from eval.coverage import coverage
 from eval.measure import Means, run
 from eval.suites import Suite, SuiteError, Tier, load
@@ -80,15 +79,15 @@ def main(
         name = report_name(tier, wanted, means, limit)
         found = None
         for found in run(name, wanted, means, known, limit, folder, found_in):
-            reports.write(found, folder)
+            writing.write(found, folder)
     except SuiteError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
     if found is None:
         return
     if Path(model).is_dir():
-        reports.add_to_card(found, Path(model), folder)
-    typer.echo(reports.table(found))
+        writing.add_to_card(found, Path(model), folder)
+    typer.echo(writing.table(found))
     typer.echo(f"{folder / name}.md, .json, .parquet and .png", err=True)
     raise typer.Exit(0 if found.measured else 1)
 
@@ -125,7 +124,7 @@ def report_name(tier: str | None, suites: Sequence[Suite], means: Means, limit: 
     names = "-".join(suite.name for suite in suites)
     if len(names) >= 100:
         names = f"{len(suites)}-suites-{_hash(names)}"
-    thinking = {None: [], True: ["thinking"], False: ["no-thinking"]}[means.where.thinking]
+    thinking = [mode.replace(" ", "-") for mode in means.where.mode]
     others = [f"{key.replace('_', '-')}-{value:g}" for key, value in means.given.items()]
     system = [f"system-{_hash(means.system)}"] if means.system else []
     text = [] if means.where.chat else ["text"]

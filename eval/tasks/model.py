@@ -41,6 +41,11 @@ class Where:
         return {} if on is None else {"enable_thinking": on, "thinking": on}
 
     @property
+    def mode(self) -> list[str]:
+        """What was said of thinking, for people."""
+        return [] if self.thinking is None else ["thinking" if self.thinking else "no thinking"]
+
+    @property
     def remote(self) -> bool:
         return self.model.startswith(("http://", "https://"))
 

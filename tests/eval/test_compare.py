@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from eval.compare import app
-from eval.report import SCHEMA
+from eval.writing import SCHEMA
 
 SUITES = ("sums", "words")
 

@@ -215,7 +215,7 @@ def test_a_folder_without_a_model_is_one_line(suites: Path, tmp_path: Path) -> N
 
 
 def report(folder: Path, scores: dict[str, float | None], **changes: object) -> Path:
-    from eval.report import SCHEMA
+    from eval.writing import SCHEMA
 
     folder.mkdir()
     line = {
