@@ -1,6 +1,7 @@
 """The harness's models, answering with `Reply`: whole, with reasoning, and whether it was cut."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 from eval import prompt
@@ -34,7 +35,8 @@ class Answering:
 
 
 class InProcess(Answering):
-    """A model whose tokenizer and weights are here. What runs it gives token ids for token ids."""
+    """A model whose tokenizer and weights are here. What runs it gives token ids for token ids,
+    for so many prompts `together`; `template` are the chat template's settings."""
 
     tokenizer: Any
     max_length: int
@@ -55,9 +57,11 @@ class InProcess(Answering):
                 f"the model's chat template refuses the turns {roles}: "
                 f"{' '.join(str(error).split())[:200]}"
             ) from None
-        silent = [name for tool in tools if (name := tool["function"]["name"]) not in text]
-        if silent:
-            raise SuiteError(f"the model's chat template leaves out the tools: {silent[0]}")
+        told = [tool["function"]["name"] for tool in tools]
+        told += [turn["content"].strip() for turn in turns if turn["role"] == "system"]
+        lost = [one for one in told if one not in text]
+        if lost:
+            raise SuiteError(f"the model's chat template leaves out what it is given: {lost[0]!r}")
         return text
 
     def encode(self, text: str, chat: bool) -> list[int]:
@@ -89,13 +93,16 @@ class InProcess(Answering):
 
     def decode(self, tokens: list[int]) -> str:
         """The text without special tokens, but for those that mark a thought or a call."""
-        special = set(self.tokenizer.all_special_ids)
-        named = {token: str(self.tokenizer.convert_ids_to_tokens(token)) for token in special}
-        hidden = {token for token, name in named.items() if not is_tag(name) and not _calls(name)}
-        kept = [token for token in tokens if token not in hidden]
+        kept = [token for token in tokens if token not in self.hidden]
         return str(self.tokenizer.decode(kept, skip_special_tokens=False))
 
-    @property
+    @cached_property
+    def hidden(self) -> set[int]:
+        special = set(self.tokenizer.all_special_ids)
+        named = {token: str(self.tokenizer.convert_ids_to_tokens(token)) for token in special}
+        return {token for token, name in named.items() if not is_tag(name) and not _calls(name)}
+
+    @cached_property
     def ends(self) -> set[int]:
         """The tokens that end an answer: the model's own, and its tokenizer's."""
         own = self.end_tokens()

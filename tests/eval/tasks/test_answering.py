@@ -90,6 +90,20 @@ def test_only_text_outside_of_a_chat_gets_the_tokenizers_special_tokens() -> Non
     )
 
 
+def test_a_template_that_leaves_out_what_it_is_given_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model: Any = Said()
+    monkeypatch.setattr(Tokenizer, "apply_chat_template", lambda self, turns, **_: "the tool add")
+    turns = [{"role": "user", "content": "y"}]
+    tools = [{"type": "function", "function": {"name": name}} for name in ("add", "weather")]
+    assert model.chat(turns, tools[:1]) == "the tool add"
+    with pytest.raises(SuiteError, match="leaves out what it is given: 'weather'"):
+        model.chat(turns, tools)
+    with pytest.raises(SuiteError, match=r"leaves out what it is given: 'Be brief.'"):
+        model.chat([{"role": "system", "content": "Be brief."}, *turns])
+
+
 def test_a_template_that_refuses_the_turns_says_so_in_one_line() -> None:
     turns = [{"role": "system", "content": "x"}, {"role": "user", "content": "y"}]
     with pytest.raises(SuiteError, match="refuses the turns system, user: no system turns here"):
