@@ -5,6 +5,7 @@ from typing import Any
 from lm_eval.models.vllm_causallms import VLLM
 from vllm import SamplingParams
 
+from eval.suites import SuiteError
 from eval.tasks.answering import SLICE, InProcess
 from eval.tasks.reply import Settings
 
@@ -27,7 +28,13 @@ class Engine(InProcess, VLLM):
             stop=[] if settings.chat and self.thinks else list(settings.stop),
             **settings.sampling,
         )
-        found = self._model_generate(prompts, generate=True, sampling_params=sampling)
+        try:
+            found = self._model_generate(prompts, generate=True, sampling_params=sampling)
+        except Exception as error:  # vLLM tells the cause in its log
+            raise SuiteError(
+                f"vLLM has failed ({' '.join(str(error).split())[:200]}); its log above says why, "
+                "and the same command goes on from the answers that are there"
+            ) from None
         return [list(output.outputs[0].token_ids) for output in found]
 
     def end_tokens(self) -> Any:

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from eval.run import app
+from eval.suites import SuiteError
 
 TEMPLATE = (
     "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}[assistant]"
@@ -99,6 +100,8 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Any:
 
         def _model_generate(self, prompts: Any, generate: bool, sampling_params: Any) -> Any:
             self.sampling = sampling_params
+            if prompts == [[0]]:
+                raise RuntimeError("the engine\nis dead")
             output = types.SimpleNamespace(token_ids=(5, 6))
             return [types.SimpleNamespace(outputs=[output]) for _ in prompts]
 
@@ -132,6 +135,8 @@ def test_vllm_gets_stop_strings_only_where_no_thought_can_hold_them(
         "stop": [] if chat else ["Q:"],
         "stop_token_ids": [1],
     }
+    with pytest.raises(SuiteError, match=r"vLLM has failed \(the engine is dead\)"):
+        lm.complete([[0]], how)
 
 
 def test_transformers_stops_at_a_stop_string_in_the_answer_and_not_in_a_thought(
