@@ -77,7 +77,9 @@ class Score(_Strict):
     first group) is what the verifier sees. `average: subsets` is the mean over subsets (macro).
     """
 
-    metric: Literal["exact_match", "f1", "pass", "prompt_loose", "mc2", "win_rate", "safe"]
+    metric: Literal[
+        "exact_match", "f1", "recall", "pass", "prompt_loose", "mc2", "win_rate", "safe"
+    ]
     verifier: str | None = None
     settings: dict[str, Any] = {}
     truth: str | None = None
@@ -92,6 +94,8 @@ class Score(_Strict):
     subsets: list[str] | None = None
     max_tokens: int = Field(4096, gt=0)
     temperature: float = Field(0.0, ge=0)
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, gt=0)
     samples: int = Field(1, gt=0)
     k: int = Field(1, gt=0)
     stop: list[str] = []

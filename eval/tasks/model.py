@@ -1,25 +1,64 @@
 """The model that is measured: a folder run by transformers or vLLM, or a server behind a URL."""
 
-import asyncio
 import logging
 import os
-import sys
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, Literal
 
 import orjson
 
 from eval.suites import SuiteError
 
-UNANSWERED = "\x1aunanswered\x1a"  # no model writes this control character
-os.environ.setdefault("LMEVAL_MODEL_NONE_ANSWER_PLACEHOLDER", UNANSWERED)
 for _variable in ("DO_NOT_TRACK", "HF_HUB_DISABLE_TELEMETRY", "VLLM_NO_USAGE_STATS"):
     os.environ.setdefault(_variable, "1")
 
-PATIENCE = 1.0
-"""Seconds before a server is asked again; doubled each time."""
+CHAT, TEXT = "/chat/completions", "/completions"
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where a model is and what runs it: a folder or Hub id by `hf` or `vllm`, or a server's URL.
+
+    `served` is the name that a server knows the model by: by default the first that it lists.
+    `thinking` turns a chat template's reasoning on or off; None leaves it alone. `engine` are
+    further arguments of vLLM's engine.
+    """
+
+    model: str
+    backend: Literal["hf", "vllm"] = "hf"
+    served: str | None = None
+    batch: int = 8
+    parallel: int = 16
+    thinking: bool | None = None
+    engine: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def template(self) -> dict[str, bool]:
+        """The chat template's settings, by both names that templates have for it."""
+        on = self.thinking
+        return {} if on is None else {"enable_thinking": on, "thinking": on}
+
+    @property
+    def mode(self) -> list[str]:
+        """What was said of thinking, for people."""
+        return [] if self.thinking is None else ["thinking" if self.thinking else "no thinking"]
+
+    @property
+    def remote(self) -> bool:
+        return self.model.startswith(("http://", "https://"))
+
+    @property
+    def url(self) -> str:
+        """A server's address without the endpoint."""
+        return self.model.rstrip("/").removesuffix(CHAT).removesuffix(TEXT)
+
+    @property
+    def chat(self) -> bool:
+        """Whether a server is asked in chats: it is, unless the URL ends in /completions."""
+        url = self.model.rstrip("/")
+        return url.endswith(CHAT) or not url.endswith(TEXT)
 
 
 @dataclass(frozen=True)
@@ -33,76 +72,87 @@ class Model:
     window: int | None
 
 
-def connect(
-    model: str, backend: str = "hf", batch: int = 8, served: str | None = None, parallel: int = 16
-) -> Model:
-    """The model in a folder or on the Hub, run by `hf` or `vllm`, or the one behind a URL.
+def connect(where: Where) -> Model:
+    """The model, ready to be asked; no remote code is run.
 
-    `served` is the name that a server knows the model by: by default the first that it lists.
-    SuiteError where the folder, the library or the server is not there. No remote code is run.
+    SuiteError where the folder, the library or the server is not there.
     """
     logging.getLogger("lm_eval").setLevel(logging.CRITICAL)
-    if model.startswith(("http://", "https://")):
-        return _endpoint(model.rstrip("/"), served, parallel)
-    if not Path(model).is_dir() and model.count("/") != 1:
-        raise SuiteError(f"--model: no folder {model}; give a folder, a Hub id or a server's URL")
-    from lm_eval.api.registry import get_model
-
-    given: dict[str, Any] = {"pretrained": model, "trust_remote_code": False}
-    if backend == "hf":
-        import torch
-
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        given |= {"batch_size": batch, "device": device, "think_end_token": "</think>"}
+    if where.remote:
+        return _server(where)
+    if not Path(where.model).is_dir() and where.model.count("/") != 1:
+        raise SuiteError(
+            f"--model: no folder {where.model}; give a folder, a Hub id or a server's URL"
+        )
+    given: dict[str, Any] = {
+        **weights(where),
+        "trust_remote_code": False,
+        "template": where.template,
+    }
     try:
-        lm = get_model("vllm" if backend == "vllm" else "hf")(**given)
+        lm = _engine(where, given) if where.backend == "vllm" else _folder(where, given)
     except (ImportError, ModuleNotFoundError) as error:
-        raise SuiteError(f"the backend {backend!r} is not installed here: {error}") from None
-    except (OSError, ValueError) as error:
-        raise SuiteError(f"--model: {model} cannot be loaded: {_line(error)}") from None
-    template = getattr(lm.tokenizer, "chat_template", None)
-    return Model(model, lm, bool(template), likelihood=True, window=int(lm.max_length))
+        raise SuiteError(f"the backend {where.backend!r} is not installed here: {error}") from None
+    except (OSError, ValueError, RuntimeError, TypeError) as error:
+        base = given["pretrained"]
+        of = "" if base == where.model else f", an adapter of {base},"
+        raise SuiteError(f"--model: {where.model}{of} cannot be loaded: {_line(error)}") from None
+    if getattr(lm, "backend", "causal") != "causal":
+        raise SuiteError(f"--model: {where.model} is no decoder (causal) model")
+    template = str(lm.tokenizer.chat_template or "")
+    if where.thinking is not None and "thinking" not in template:
+        raise SuiteError(
+            f"--thinking: the chat template of {where.model} has no such setting; leave it away"
+        )
+    return Model(where.model, lm, bool(template), likelihood=True, window=int(lm.max_length))
 
 
-def _endpoint(url: str, served: str | None, parallel: int) -> Model:
-    from lm_eval.models.openai_completions import LocalChatCompletion
-
-    class Endpoint(LocalChatCompletion):
-        """One failed request leaves one question unanswered, not a run without results; and
-        samples of one question are not all drawn from one seed."""
-
-        def _create_payload(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-            payload: dict[str, Any] = super()._create_payload(*args, **kwargs)
-            if payload["temperature"]:
-                del payload["seed"]
-            if not payload["stop"]:
-                del payload["stop"]
-            return payload
-
-        told: ClassVar[set[str]] = set()
-
-        async def amodel_call(self, *args: Any, **kwargs: Any) -> Any:
-            for attempt in range(self.max_retries):
-                try:
-                    return await super().amodel_call(*args, **kwargs)
-                except Exception as error:
-                    failure = _line(error)
-                    await asyncio.sleep(PATIENCE * 2**attempt)
-            if failure not in self.told:
-                self.told.add(failure)
-                print(f"unanswered after {self.max_retries} tries: {failure}", file=sys.stderr)
-            return [UNANSWERED]
-
-    base = url.removesuffix("/chat/completions")
-    name, window = served_by(base, served)
-    lm = Endpoint(
-        base_url=f"{base}/chat/completions",
-        model=name,
-        num_concurrent=max(2, parallel),
-        max_retries=3,
-        think_end_token="</think>",
+def weights(where: Where) -> dict[str, Any]:
+    """The model's weights and tokenizer as the harness names them: of an adapter's folder (LoRA),
+    its base and the adapter, with the tokenizer that was saved beside it."""
+    folder = Path(where.model)
+    told = folder / "adapter_config.json"
+    if not told.is_file():
+        return {"pretrained": where.model}
+    try:
+        adapter = orjson.loads(told.read_bytes())
+        base, rank = str(adapter["base_model_name_or_path"]), int(adapter.get("r") or 16)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise SuiteError(f"{told}: not an adapter's configuration ({error!r})") from None
+    own: dict[str, Any] = (
+        {"tokenizer": where.model} if (folder / "tokenizer_config.json").is_file() else {}
     )
-    return Model(f"{name} at {base}", lm, chat=True, likelihood=False, window=window)
+    if where.backend == "vllm":
+        own |= {
+            "lora_local_path": where.model,
+            "max_lora_rank": max(8, 1 << (rank - 1).bit_length()),
+        }
+    else:
+        own["peft"] = where.model
+    return {"pretrained": base, **own}
+
+
+def _folder(where: Where, given: dict[str, Any]) -> Any:
+    import torch
+
+    from eval.tasks.folder import Folder
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Folder(batch_size=where.batch, device=device, **given)
+
+
+def _engine(where: Where, given: dict[str, Any]) -> Any:
+    from eval.tasks.engine import Engine
+
+    return Engine(**given, **where.engine)
+
+
+def _server(where: Where) -> Model:
+    from eval.tasks.served import Served
+
+    name, window = served_by(where.url, where.served)
+    lm = Served(where.url, name, where.parallel, where.template)
+    return Model(f"{name} at {where.url}", lm, where.chat, likelihood=False, window=window)
 
 
 def served_by(base: str, name: str | None = None) -> tuple[str, int | None]:

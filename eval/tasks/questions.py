@@ -7,6 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+import orjson
 import yaml
 
 from eval.suites import Example, Item, Score, Suite, SuiteError
@@ -25,6 +26,7 @@ class Question:
     """One item of a suite, ready to be asked.
 
     `truth` is what the suite's verifier reads, or None with `trouble` saying why there is none.
+    `tools` are what the model may call (`meta.tools`, a list or its JSON), as in OpenAI's API.
     `options` are the answers to compare by likelihood (`mc2`), of which the `right` ones are true.
     """
 
@@ -34,6 +36,7 @@ class Question:
     shots: Shots = ()
     truth: str | None = None
     trouble: str | None = None
+    tools: tuple[dict[str, Any], ...] = ()
     options: tuple[str, ...] = ()
     right: tuple[bool, ...] = ()
 
@@ -82,7 +85,7 @@ def _question(suite: Suite, item: Item, shots: Shots) -> Question:
     score = _score(suite)
     if score.shuffle:
         item = shuffled(item)
-    question = Question(item.id, item.subset, render(score, item), shots)
+    question = Question(item.id, item.subset, render(score, item), shots, tools=_tools(item))
     if score.metric == "mc2":
         return _by_likelihood(question, item)
     if score.metric == "win_rate" and not item.answer:
@@ -92,6 +95,19 @@ def _question(suite: Suite, item: Item, shots: Shots) -> Question:
         return _with(question, truth=maker(item._asdict()))
     except (KeyError, ValueError, TypeError) as error:
         return _with(question, trouble=f"no ground truth: {error}")
+
+
+def _tools(item: Item) -> tuple[dict[str, Any], ...]:
+    told = (item.meta or {}).get("tools") or ()
+    try:
+        tools = tuple(orjson.loads(told) if isinstance(told, str) else told)
+        assert all(isinstance(tool["function"]["name"], str) for tool in tools)
+    except (ValueError, LookupError, TypeError, AssertionError):
+        raise SuiteError(
+            f"{item.id}: meta.tools is no list of tools; one is "
+            '{"type": "function", "function": {"name": ..., "parameters": ...}}'
+        ) from None
+    return tools
 
 
 def _by_likelihood(question: Question, item: Item) -> Question:

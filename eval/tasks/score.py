@@ -4,18 +4,23 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from eval.suites import Score
 from eval.tasks.judge import PARALLEL
 from eval.tasks.questions import Question
+from eval.tasks.reply import Reply
 from eval.verifiers import Verdict, verify, verify_batch
+from eval.verifiers.response import final_answer
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one item came to. `score` lies in [0, 1], or is None with `error` saying why."""
+    """What one item came to. `score` lies in [0, 1], or is None with `error` saying why.
+
+    `cut` answers ended at the token limit. `passed` says of each sample whether it is right.
+    """
 
     id: str
     subset: str | None
@@ -24,58 +29,87 @@ class Result:
     score: float | None
     reason: str = ""
     error: str | None = None
+    cut: int = 0
+    passed: list[bool | None] = field(default_factory=list)
 
 
-def unscored(question: Question, error: str, answers: Sequence[str | None] = ()) -> Result:
-    return Result(question.id, question.subset, question.prompt, list(answers), None, error=error)
+def unscored(question: Question, error: str, replies: Sequence[Reply] = ()) -> Result:
+    answers, cut = [reply.text for reply in replies], sum(reply.cut for reply in replies)
+    return Result(question.id, question.subset, question.prompt, answers, None, "", error, cut)
 
 
 def verified(
     score: Score,
     asked: Sequence[Question],
-    answers: Sequence[list[str | None]],
+    answers: Sequence[Sequence[Reply]],
     judge: Callable[..., str] | None = None,
 ) -> list[Result]:
     """Results by the suite's verifier: pass@k over an item's samples, or the one answer's score.
 
-    `judge` is who the verifier `judge` asks, many questions at once.
+    An answer that is empty, or whose reasoning never ended, is wrong; one that never came is
+    missing. `judge` is who the verifier `judge` asks, many questions at once.
     """
+    finals = [[_final(score, reply) for reply in replies] for replies in answers]
     flat = [
-        (at, extracted(score, text), question.truth)
-        for at, (question, given) in enumerate(zip(asked, answers, strict=True))
-        for text in given
-        if text is not None and question.truth is not None
+        (at, number, text, str(question.truth))
+        for at, (question, texts) in enumerate(zip(asked, finals, strict=True))
+        for number, text in enumerate(texts)
+        if isinstance(text, str) and question.truth is not None
     ]
-    texts, truths = [text for _, text, _ in flat], [str(truth) for _, _, truth in flat]
-    verdicts: Iterable[Verdict]
+    texts, truths = [text for _, _, text, _ in flat], [truth for *_, truth in flat]
+    judged: Iterable[Verdict]
     if score.verifier == "judge":
         with ThreadPoolExecutor(PARALLEL) as pool:
-            verdicts = list(pool.map(partial(verify, "judge", ask=judge), texts, truths))
+            judged = list(pool.map(partial(verify, "judge", ask=judge), texts, truths))
     else:
-        verdicts = verify_batch(str(score.verifier), texts, truths, **score.settings)
-    by_item: list[list[Verdict]] = [[] for _ in asked]
-    for (at, _, _), verdict in zip(flat, verdicts, strict=True):
-        by_item[at].append(verdict)
-    return [
-        _result(score, question, given, found)
-        for question, given, found in zip(asked, answers, by_item, strict=True)
+        judged = verify_batch(str(score.verifier), texts, truths, **score.settings)
+    verdicts = [
+        [text if isinstance(text, Verdict) else UNJUDGED for text in texts] for texts in finals
     ]
+    for (at, number, _, _), verdict in zip(flat, judged, strict=True):
+        verdicts[at][number] = verdict
+    return [
+        _result(score, question, replies, found)
+        for question, replies, found in zip(asked, answers, verdicts, strict=True)
+    ]
+
+
+UNJUDGED = Verdict(None, None, error="no ground truth")
+
+
+def _final(score: Score, reply: Reply) -> str | Verdict:
+    """What the verifier is to see of a reply, or the verdict where there is nothing to be seen."""
+    if reply.text is None:
+        return Verdict(None, None, error=f"the model gave no answer: {reply.error}")
+    final = final_answer(reply.text)
+    if final is None or not final.strip():
+        why = "reasoning never ended" if final is None else "answer is empty"
+        return Verdict.of(False, f"no answer: its {why}{', cut at the limit' * reply.cut}")
+    return extracted(score, final)
 
 
 def _result(
-    score: Score, question: Question, answers: list[str | None], verdicts: list[Verdict]
+    score: Score, question: Question, replies: Sequence[Reply], verdicts: list[Verdict]
 ) -> Result:
     if question.trouble:
-        return unscored(question, question.trouble, answers)
+        return unscored(question, question.trouble, replies)
     decided = [verdict for verdict in verdicts if verdict.error is None]
     if len(decided) < score.k:
-        error = next((v.error for v in verdicts if v.error), "the model gave no answer")
-        return unscored(question, str(error), answers)
-    if score.metric in ("f1", "win_rate"):
+        return unscored(question, str(next(v.error for v in verdicts if v.error)), replies)
+    if score.metric in ("f1", "recall", "win_rate"):
         value = sum(float(v.score or 0) for v in decided) / len(decided)
     else:
         value = pass_at_k(len(decided), sum(bool(v.passed) for v in decided), score.k)
-    return Result(question.id, question.subset, question.prompt, answers, value, decided[0].reason)
+    return Result(
+        question.id,
+        question.subset,
+        question.prompt,
+        [reply.text for reply in replies],
+        value,
+        decided[0].reason,
+        cut=sum(reply.cut for reply in replies),
+        passed=[verdict.passed for verdict in verdicts],
+    )
 
 
 def extracted(score: Score, answer: str) -> str:

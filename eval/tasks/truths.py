@@ -22,6 +22,15 @@ def contains(item: Record) -> str:
     return "(?is)" + "|".join(re.escape(str(answer)) for answer in accepted if str(answer).strip())
 
 
+def every(item: Record) -> str:
+    """All of `meta.every` are to be in the answer (for `weighted`): the score is how many are."""
+    parts = [
+        {"verifier": "regex", "ground_truth": rf"(?<!\w){re.escape(part)}(?!\w)", "weight": 1}
+        for part in item["meta"]["every"]
+    ]
+    return json.dumps(parts, ensure_ascii=False)
+
+
 def drop(item: Record) -> str:
     """DROP's accepted answers (for `f1`) from its published columns, or as the item lists them."""
     meta = item.get("meta") or {}
@@ -80,7 +89,8 @@ def unittest(item: Record) -> str:
 
 def named(name: str) -> Callable[[Record], str]:
     makers = {
-        maker.__name__: maker for maker in (contains, drop, rival, safety, should_refuse, unittest)
+        maker.__name__: maker
+        for maker in (contains, drop, every, rival, safety, should_refuse, unittest)
     }
     if name not in makers:
         raise SuiteError(f"truth: {name!r} is not one of {', '.join(makers)}")

@@ -13,7 +13,7 @@ Response(reasoning='6 * 7', answer='42')
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 # The names that models and templates use: Qwen and DeepSeek, Claude and Gemini imitations, TRL's
@@ -47,8 +47,8 @@ def read(text: str, in_thought: bool = False) -> Response:
     thoughts: list[str] = []
     said: list[str] = []
     rest = text
-    if in_thought and not _opening(text):
-        rest = "<think>" + text
+    if in_thought:
+        rest = reopened(text)
     while (tag := next(_tags(rest), None)) and not _shown(rest, tag):
         before = rest[: tag.start()]
         if not tag["opens"]:  # its opening tag stood in the prompt
@@ -74,6 +74,33 @@ def final_answer(text: str, in_thought: bool = False) -> str | None:
         return None
     tagged = [m["said"].strip() for m in _ANSWER.finditer(answer) if not _fenced(answer, m.start())]
     return next((said for said in reversed(tagged) if said), answer)
+
+
+def stopped(text: str, stops: Sequence[str]) -> str | None:
+    """The reply up to the first of `stops` in its answer, or None where none stands there. What
+    the reasoning holds stops nothing.
+
+    >>> stopped("<think>A?\\n</think>\\n42\\nQ: more", ["\\nQ:"])
+    '<think>A?\\n</think>\\n42'
+    """
+    answer = read(text).answer
+    ends = [at for stop in stops if answer and (at := answer.find(stop)) >= 0]
+    return text[: len(text) - len(answer or "") + min(ends)] if ends else None
+
+
+def is_tag(text: str) -> bool:
+    """Whether the text is one of the tags around a thought, and nothing else."""
+    return _TAG.fullmatch(text.strip()) is not None
+
+
+def has_tag(text: str) -> bool:
+    """Whether a text (a chat template, say) speaks of thoughts anywhere."""
+    return _TAG.search(text) is not None
+
+
+def reopened(text: str) -> str:
+    """A reply whose thought began in the prompt, with its opening tag."""
+    return text if _opening(text) else f"<think>\n{text.lstrip()}"
 
 
 def opens_thought(prompt: str) -> bool:

@@ -7,6 +7,7 @@ import pytest
 
 from eval.suites import load
 from eval.tasks.questions import questions
+from eval.tasks.reply import Reply
 from eval.tasks.score import verified
 from eval.verifiers.refusal import refuses
 
@@ -26,9 +27,9 @@ def test_every_gold_answer_scores_and_few_of_its_neighbours_do(shared: Path, nam
     items = {item.id: item for item in suite.items()}
     asked = questions(suite)
     said = [template.format(truth=q.truth, **items[q.id]._asdict()) for q in asked]
-    right = verified(suite.score, asked, [[text] for text in said])
+    right = verified(suite.score, asked, [[Reply(text)] for text in said])
     assert (len(right), [r.id for r in right if r.score != 1.0]) == (count, [])
-    neighbours = verified(suite.score, asked[:200], [[text] for text in said[1:201]])
+    neighbours = verified(suite.score, asked[:200], [[Reply(text)] for text in said[1:201]])
     assert not any(result.error for result in neighbours)
     assert sum(result.score or 0 for result in neighbours) < 0.2 * len(neighbours)
 

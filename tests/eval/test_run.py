@@ -1,9 +1,6 @@
 """The command, end to end: a tiny model and a stand-in server, tiny suites, one table."""
 
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,144 +11,6 @@ from typer.testing import CliRunner
 
 from eval.compare import app as compare
 from eval.run import app
-
-SUITES = {
-    "sums": (
-        {"metric": "exact_match", "verifier": "exact", "max_tokens": 4, "template": "{prompt} ="},
-        [{"id": f"s{k}", "prompt": f"{k} + {k}", "answer": str(2 * k)} for k in range(6)],
-    ),
-    "truths": (
-        {"metric": "mc2", "chat": False},
-        [
-            {"id": "t0", "prompt": "Sky?", "choices": ["blue", "red"], "meta": {"n_correct": 1}},
-            {"id": "t1", "prompt": "no choices"},
-        ],
-    ),
-    "tries": (
-        {
-            "metric": "pass",
-            "verifier": "exact",
-            "samples": 3,
-            "k": 2,
-            "temperature": 1.0,
-            "max_tokens": 4,
-        },
-        [{"id": "p0", "prompt": "1 + 1", "answer": "2"}],
-    ),
-}
-
-
-@pytest.fixture
-def suites(tmp_path: Path) -> Path:
-    folder = tmp_path / "suites"
-    folder.mkdir()
-    for name, (score, items) in SUITES.items():
-        (folder / f"{name}.jsonl").write_bytes(b"\n".join(map(orjson.dumps, items)))
-        described = {"name": name, "local": f"{name}.jsonl", "score": score}
-        (folder / f"{name}.yaml").write_text(json.dumps(described))
-    return folder
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random two-layer Llama with a byte-level tokenizer and a chat template."""
-    torch = pytest.importorskip("torch")
-    pytest.importorskip("lm_eval")
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    folder = tmp_path_factory.mktemp("tiny")
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {token: at for at, token in enumerate(["<s>", "</s>", "<pad>", *letters])}
-    raw = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    raw.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=raw, bos_token="<s>", eos_token="</s>", pad_token="<pad>"
-    )
-    tokenizer.chat_template = (
-        "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}\n{% endfor %}"
-        "{% if add_generation_prompt %}<assistant>{% endif %}"
-    )
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=64,
-        bos_token_id=0,
-        eos_token_id=1,
-        pad_token_id=2,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
-class Server(ThreadingHTTPServer):
-    """Speaks the chat protocol: adds up what it is asked, and fails on one question for ever."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answerer)
-        self.asked: list[dict[str, Any]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
-
-
-class Answerer(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self._send(200, {"data": [{"id": "adder"}]})
-
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append(asked)
-        text = asked["messages"][-1]["content"]
-        if "response_format" in asked:
-            verdict = {"rationale": "r", **self._judged(text, asked["response_format"])}
-            message = {"role": "assistant", "content": json.dumps(verdict)}
-            self._send(200, {"choices": [{"index": 0, "message": message}]})
-            return
-        words = text.split()
-        if words[0] == "3":
-            self._send(500, {"error": "always"})
-            return
-        content = None if words[0] == "4" else str(int(words[0]) + int(words[2]))
-        message = {"role": "assistant", "content": content}
-        self._send(200, {"choices": [{"index": 0, "message": message}]})
-
-    def _judged(self, text: str, form: dict[str, Any]) -> dict[str, Any]:
-        """Prefers what is shown first, unless one answer says "best"; marks refusals high."""
-        if form["json_schema"]["name"] == "Mark":
-            return {"mark": 5 if "sorry" in text and "seeks harm" in text else 1}
-        first, _, second = text.partition("[begin second")
-        return {"better": "second" if "best" in second and "best" not in first else "first"}
-
-    def _send(self, status: int, body: dict[str, Any]) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
 
 
 def evaluate(*arguments: object) -> Any:
@@ -197,28 +56,33 @@ def test_greedy_answers_repeat(tiny: Path, suites: Path, tmp_path: Path) -> None
 
 
 def test_a_server_is_asked_and_what_it_fails_on_is_missing_not_wrong(
-    server: Server, suites: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Any, suites: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eval.tasks.model.PATIENCE", 0.0)
+    monkeypatch.setattr("eval.tasks.served.TRIES", 1)
     options = suite_options(suites, "sums", "truths", "tries")
     done = evaluate("--model", server.url, *options, "--out", tmp_path)
     assert done.exit_code == 0, done.output
     items = pl.read_parquet(tmp_path / "sums-truths-tries.parquet")
     scores = dict(items.filter(suite="sums").select("id", "score").iter_rows())
-    assert scores == {"s0": 1.0, "s1": 1.0, "s2": 1.0, "s3": None, "s4": None, "s5": 1.0}
-    assert "| sums ? | 0-shot, EM | 100.0 |" in done.output
-    assert "- sums: 2 items could not be scored." in done.output
-    assert "truths was not measured: a chat server gives no likelihoods" in done.output
+    assert scores == {"s0": 1.0, "s1": 1.0, "s2": 1.0, "s3": None, "s4": 0.0, "s5": 1.0}
+    assert "| sums ? | 0-shot, EM | 80.0 |" in done.output
+    assert "- sums: 1 items could not be scored." in done.output
+    assert "truths was not measured: a server gives no likelihoods" in done.output
     sampled = [asked for asked in server.asked if asked["temperature"] == 1.0]
     assert len(sampled) == 3 and all("seed" not in asked for asked in sampled)
     assert server.asked[0]["model"] == "adder"
 
 
-def test_a_judge_gives_win_rates_and_marks_refusals(server: Server) -> None:
+def test_a_judge_gives_win_rates_and_marks_refusals(server: Any) -> None:
     from eval.suites import Score
     from eval.tasks.judge import asker
     from eval.tasks.questions import Question
+    from eval.tasks.reply import Reply
     from eval.tasks.score import verified
+
+    def said(*texts: str) -> list[list[Reply]]:
+        return [[Reply(text)] for text in texts]
+
     from eval.tasks.truths import rival, safety
 
     name, ask = asker(server.url)
@@ -227,17 +91,17 @@ def test_a_judge_gives_win_rates_and_marks_refusals(server: Server) -> None:
         for k, reference in enumerate(["so", "best", "best"])
     ]
     score = Score(metric="win_rate", verifier="judge")
-    found = verified(score, asked, [["best"], ["good"], ["best"]], ask)
+    found = verified(score, asked, said("best", "good", "best"), ask)
     assert (name, [r.score for r in found]) == ("adder", [1.0, 0.0, 0.5])
     marks = Score(metric="safe", verifier="judge")
     harmful = [Question("h", None, "p", truth=safety({"prompt": "p", "meta": None}))] * 2
-    found = verified(marks, harmful, [["sorry, no"], ["with pleasure"]], ask)
+    found = verified(marks, harmful, said("sorry, no", "with pleasure"), ask)
     assert [r.score for r in found] == [1.0, 0.0]
-    (unasked,) = verified(score, asked[:1], [["best"]])
+    (unasked,) = verified(score, asked[:1], said("best"))
     assert unasked.score is None and "Unavailable" in str(unasked.error)
 
 
-def test_the_judge_is_named_in_the_setting(server: Server, tmp_path: Path) -> None:
+def test_the_judge_is_named_in_the_setting(server: Any, tmp_path: Path) -> None:
     score = {"metric": "win_rate", "verifier": "judge", "truth": "rival", "max_tokens": 4}
     items = [{"id": "w", "prompt": "1 + 1", "answer": "best"}, {"id": "n", "prompt": "2 + 2"}]
     (tmp_path / "wins.jsonl").write_bytes(b"\n".join(map(orjson.dumps, items)))
@@ -253,7 +117,7 @@ def test_the_judge_is_named_in_the_setting(server: Server, tmp_path: Path) -> No
 
 
 def test_a_run_that_breaks_off_keeps_what_it_has(
-    server: Server, suites: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Any, suites: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from eval import measure
 
@@ -264,17 +128,19 @@ def test_a_run_that_breaks_off_keeps_what_it_has(
             raise KeyboardInterrupt
         return whole(model, suite, *rest)
 
-    monkeypatch.setattr("eval.tasks.model.PATIENCE", 0.0)
+    monkeypatch.setattr("eval.tasks.served.TRIES", 1)
     monkeypatch.setattr(measure, "measure", breaks)
     options = suite_options(suites, "sums", "tries")
     assert evaluate("--model", server.url, *options, "--out", tmp_path).exit_code != 0
     assert len(pl.read_parquet(tmp_path / "sums-tries.parquet")) == 6
 
 
-def manifest(folder: Path, *suites: dict[str, object]) -> None:
+def manifest(folder: Path, *suites: dict[str, object], **more: object) -> None:
     told = {
+        "start": {"model": "m", "manifest": "told"},
         "decontamination": {"suites": [suite["name"] for suite in suites]},
         "stages": [{"manifest": {"decontamination": {"suites": list(suites)}}}],
+        **more,
     }
     (folder / "dataengine_manifest.json").write_text(json.dumps(told))
 
@@ -349,7 +215,7 @@ def test_a_folder_without_a_model_is_one_line(suites: Path, tmp_path: Path) -> N
 
 
 def report(folder: Path, scores: dict[str, float | None], **changes: object) -> Path:
-    from eval.report import SCHEMA
+    from eval.writing import SCHEMA
 
     folder.mkdir()
     line = {
