@@ -28,7 +28,7 @@ import polars as pl
 
 from decontam.agreement import WORD, Agreement, Stated, agreement, stated
 from decontam.batches import Batch
-from decontam.embedding import MODEL, RETRIEVED, Embed, Items, Near, embedder
+from decontam.embedding import MODEL, RETRIEVED, UNSPACED, Items, Model, Near, embedder
 from decontam.evidence import AROUND, EVIDENCE, ITEM_CHARACTERS, ROW_CHARACTERS
 from decontam.findings import Findings, with_evidence
 from decontam.index import ANSWER, CHOICES, PARTS, PASSAGE, QUESTION, SHARED, Index, Suite
@@ -59,7 +59,9 @@ SEVERAL = "paraphrase of one of several"
 MAYBE = "maybe a paraphrase"
 NO_PASSAGE = "paraphrase without its passage"
 PASSAGE_ONLY = "paraphrased passage only"
-RULES = (PARAPHRASE, OTHER_NUMBERS, SEVERAL, MAYBE, NO_PASSAGE, PASSAGE_ONLY)
+IN_DOUBT = (SEVERAL, MAYBE)
+# Of so many items one row is asked about, or reviewed: the right one is among the nearest.
+MOST_IN_DOUBT = 3
 # What the lexical tier found out about a row and an item, and nearness does not overrule.
 SETTLED = ("operators changed", "stock phrase", "words in passing",
            "shared question")  # fmt: skip
@@ -81,9 +83,11 @@ def agreed(facts: Agreement) -> float:
     return said - facts.missing - facts.names_replaced
 
 
-def verdict(cosine: float, facts: Agreement, rival: float = 0.0) -> Verdict | None:
+def verdict(
+    cosine: float, facts: Agreement, rival: float = 0.0, alike: float = ALIKE
+) -> Verdict | None:
     """What a text is to a question, or None. `rival`: the cosine and facts, as `SURE` counts them,
-    of the next question that is not the same."""
+    of the next question that is not the same. `alike`: the cosine that is for review."""
     needed = bounded(SURE - FACT * agreed(facts))
     this = cosine + FACT * agreed(facts) >= rival + FACT
     if facts.replaced:
@@ -95,7 +99,7 @@ def verdict(cosine: float, facts: Agreement, rival: float = 0.0) -> Verdict | No
         found = True
         decision, rule = (DROP, PARAPHRASE) if this else (REVIEW, SEVERAL)
     else:
-        found = cosine >= min(needed, ALIKE)
+        found = cosine >= min(needed, alike)
         decision, rule = REVIEW, MAYBE
     return Verdict(decision, rule, needed, facts.replaced, str(facts)) if found else None
 
@@ -137,21 +141,25 @@ def with_paraphrases(
     suites: list[Suite],
     batches: Iterator[Batch],
     folder: Path | None = None,
-    embed: Embed | None = None,
+    model: Model | None = None,
+    asked: bool = False,
 ) -> Findings:
     """`found`, and what the second tier finds in the rows that it does not drop.
 
-    `batches`: the same rows again. `folder`: where the items' vectors are kept. One line for each
-    row and item: the first tier's, unless the second drops a row that the first had for review.
+    `batches`: the same rows again. `folder`: where the items' vectors are kept. `model`: by default
+    the packaged one. `asked`: a judge will be, so that all that is near enough to be looked at is
+    for review, and not only what is near enough for a person. One line for each row and item: the
+    first tier's, unless the second drops a row that the first had for review.
     """
-    embed = embed or embedder()
-    tier = Tier(Items(index, embed, folder), embed)
+    model = model or Model(MODEL, embedder())
+    tier = Tier(Items(index, model, folder), RETRIEVED if asked else ALIKE)
     dropped = found.dropped_rows
     tables = [tier.batch(batch, dropped) for batch in batches]
     more = pl.concat(tables) if tables else pl.DataFrame(schema=EVIDENCE)
     evidence = both_tiers(found.evidence, apply_policies(more, suites))
-    thresholds = {"retrieved": RETRIEVED, "sure": SURE, "fact": FACT, "alike": ALIKE}
-    found.report["paraphrases"] = {"model": MODEL, **thresholds}
+    thresholds = {"retrieved": RETRIEVED, "sure": SURE, "fact": FACT, "alike": tier.alike}
+    floors = {"floor": model.floor, "across": model.across}
+    found.report["paraphrases"] = {"model": model.name, **floors, **thresholds}
     return with_evidence(found, evidence)
 
 
@@ -171,8 +179,8 @@ def both_tiers(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
 class Tier:
     """The second tier over batches of rows."""
 
-    def __init__(self, items: Items, embed: Embed) -> None:
-        self.items, self.embed = items, embed
+    def __init__(self, items: Items, alike: float) -> None:
+        self.items, self.alike = items, alike
         self.stated, self.asked = lru_cache(CACHED)(stated), lru_cache(CACHED)(self._asked)
         self.common, self.worth = cache(self._common), cache(self._worth)
 
@@ -185,7 +193,7 @@ class Tier:
         index = self.items.index
         questions: dict[tuple[int, int], Line] = {}
         passages: dict[tuple[int, int], Line] = {}
-        for place, near in self.items.near(self.embed(said)):
+        for place, near in self.items.near(said):
             for reference, cosine, found in self._verdicts(said[place], near):
                 part = int(index.part[reference])
                 kept = passages if part == PASSAGE else questions
@@ -195,7 +203,8 @@ class Tier:
                         known = kept.get((piece.row, item))
                         if known is None or line.rank() < known.rank():
                             kept[piece.row, item] = line
-        return self._table(only_drops(beside_passages(questions, passages, index)), batch)
+        lines = only_drops(beside_passages(questions, passages, index))
+        return self._table(nearest(lines), batch)
 
     def _verdicts(self, text: str, near: list[Near]) -> Iterator[tuple[int, float, Verdict]]:
         """(reference, cosine, verdict) of what is near to a text."""
@@ -216,7 +225,7 @@ class Tier:
         ]
         for one, known in zip(near, facts, strict=True):
             rival = max((w for i, w in enumerate(worth) if i not in one.same), default=0.0)
-            found = verdict(one.cosine, known, rival)
+            found = verdict(one.cosine, known, rival, self.alike)
             if found and found.decision == DROP and crowded(one, near):
                 found = found._replace(decision=REVIEW, rule=SEVERAL)
             if found and part[one.reference] == PASSAGE:
@@ -338,8 +347,13 @@ def pieces(batch: Batch, dropped: set[tuple[int, int]]) -> Iterator[tuple[Piece,
             if len(text) <= WHOLE_TURN and len(stretches) > 1:
                 stretches.insert(0, (stretches[0][0], stretches[-1][1]))
             for start, end in stretches:
-                if len(text[start:end].split()) >= FEWEST_WORDS:
+                if words(text[start:end]) >= FEWEST_WORDS:
                     yield Piece(row, number, start, end), text[start:end]
+
+
+def words(text: str) -> int:
+    """How many words a text has, about; of scripts without spaces two characters are one."""
+    return len(text.split()) + len(UNSPACED.findall(text)) // 2
 
 
 def beside_passages(
@@ -354,6 +368,20 @@ def beside_passages(
             yield line
         elif line.verdict.decision == DROP:
             yield replace(line, verdict=line.verdict._replace(decision=REVIEW, rule=NO_PASSAGE))
+
+
+def nearest(lines: list[Line]) -> list[Line]:
+    """Without what is in doubt in a row beyond the MOST_IN_DOUBT items that it is nearest to."""
+    doubts: dict[int, list[float]] = {}
+    for line in lines:
+        if line.verdict.rule in IN_DOUBT:
+            doubts.setdefault(line.piece.row, []).append(line.cosine)
+    least = {row: sorted(found)[-MOST_IN_DOUBT:][0] for row, found in doubts.items()}
+    return [
+        line
+        for line in lines
+        if line.verdict.rule not in IN_DOUBT or line.cosine >= least[line.piece.row]
+    ]
 
 
 def only_drops(lines: Iterable[Line]) -> list[Line]:
