@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, lru_cache
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -372,15 +372,14 @@ def beside_passages(
 
 def nearest(lines: list[Line]) -> list[Line]:
     """Without what is in doubt in a row beyond the MOST_IN_DOUBT items that it is nearest to."""
-    doubts: dict[int, list[float]] = {}
-    for line in lines:
-        if line.verdict.rule in IN_DOUBT:
-            doubts.setdefault(line.piece.row, []).append(line.cosine)
-    least = {row: sorted(found)[-MOST_IN_DOUBT:][0] for row, found in doubts.items()}
+    doubts = [line for line in lines if line.verdict.rule in IN_DOUBT]
+    doubts.sort(key=lambda line: (line.piece.row, -line.cosine, line.item))
+    by_row = groupby(doubts, key=lambda line: line.piece.row)
+    kept = {(row, line.item) for row, of in by_row for line in islice(of, MOST_IN_DOUBT)}
     return [
         line
         for line in lines
-        if line.verdict.rule not in IN_DOUBT or line.cosine >= least[line.piece.row]
+        if line.verdict.rule not in IN_DOUBT or (line.piece.row, line.item) in kept
     ]
 
 
