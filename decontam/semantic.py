@@ -50,6 +50,8 @@ ALIKE = 0.85
 # Of a turn with more lines only so many are looked at, and only lines with so many words.
 WHOLE_TURN, MOST_LINES, FEWEST_WORDS = 2000, 64, 4
 LINE = re.compile(r"\S[^\n]*")
+# Code states no numbers that a rewording keeps: examples and bounds are written anew.
+CODE = re.compile(r"^\s*(?:def|class|import|from|return|#include|function)\b", re.MULTILINE)
 CACHED = 50_000
 
 DROP, REVIEW = "drop", "review"
@@ -241,7 +243,10 @@ class Tier:
         index = self.items.index
         owner = int(self.items.owners(reference)[0])
         common = self.common(self._suite(reference))
-        said = stated(self.items.text(reference))
+        text = self.items.text(reference)
+        said = stated(text)
+        if CODE.search(text):
+            said = replace(said, numbers=Counter(), weak=Counter())
         implied, words = said.implied, said.words
         beside = index.item_parts[owner][[CHOICES, ANSWER]]
         for part in beside[beside >= 0].tolist():

@@ -242,10 +242,12 @@ def angled(**cosines: float):
 def second(tmp_path: Path):
     """second(model, *texts): lines of the second tier, by row, item, rule and score."""
 
-    def go(model: Model, *texts: str, asked: bool, items: int = 1):
+    def go(model: Model, *texts: str, asked: bool, items: int = 1, prompts=()):
         file = tmp_path / "rows.jsonl"
         file.write_text("".join(json.dumps({"prompt": text}) + "\n" for text in texts))
-        asks = [f"Who sewed quilt {'abcdefg'[n]} before all others?" for n in range(items)]
+        asks = prompts or [
+            f"Who sewed quilt {'abcdefg'[n]} before all others?" for n in range(items)
+        ]
         listed = [{"id": str(n), "prompt": text} for n, text in enumerate(asks)]
         protected = [as_suite(("mine", "development", listed, None), {})]
         checker = Checker(load_or_build(protected, tmp_path / "cache"), protected)
@@ -281,6 +283,18 @@ def test_a_row_is_in_doubt_about_its_nearest_items_alone(second) -> None:
         items=7,
     )
     assert [(line[1], line[3]) for line in found] == [("3", 0.88), ("4", 0.85), ("5", 0.91)]
+
+
+def test_examples_in_code_contradict_nothing(second) -> None:
+    item = 'def stitched(rows):\n    """Rows that are sewn. >>> stitched([3, 14])\n    9\n    """'
+    row = "function sewn(lines) {  // The lines that are stitched: sewn([5, 21]) gives 17"
+    prose = "Of 5 rows and 21 lines, how many are sewn in 17 days?"
+    model = Model("code", angled(sewn=0.8), floor=0.7)
+    rules = [
+        second(model, row, asked=True, prompts=[prompt])[0][2]
+        for prompt in (item, prose.replace("sewn", "made").replace("21", "48"))
+    ]
+    assert rules == ["maybe a paraphrase", "paraphrase with other numbers"]
 
 
 def test_text_without_spaces_has_words() -> None:
