@@ -50,7 +50,7 @@ ALIKE = 0.85
 # Of a turn with more lines only so many are looked at, and only lines with so many words.
 WHOLE_TURN, MOST_LINES, FEWEST_WORDS = 2000, 64, 4
 LINE = re.compile(r"\S[^\n]*")
-# Code states no numbers that a rewording keeps: examples and bounds are written anew.
+# In code another number in the place of one means nothing: its examples are written anew.
 CODE = re.compile(r"^\s*(?:def|class|import|from|return|#include|function)\b", re.MULTILINE)
 CACHED = 50_000
 
@@ -221,6 +221,9 @@ class Tier:
             )
             for one, this in zip(near, asked, strict=True)
         ]
+        for place, one in enumerate(near):
+            if CODE.search(self.items.text(one.reference)):
+                facts[place] = replace(facts[place], replaced=0)
         worth = [
             0.0 if part[one.reference] == PASSAGE else one.cosine + FACT * agreed(known)
             for one, known in zip(near, facts, strict=True)
@@ -243,10 +246,7 @@ class Tier:
         index = self.items.index
         owner = int(self.items.owners(reference)[0])
         common = self.common(self._suite(reference))
-        text = self.items.text(reference)
-        said = stated(text)
-        if CODE.search(text):
-            said = replace(said, numbers=Counter(), weak=Counter())
+        said = stated(self.items.text(reference))
         implied, words = said.implied, said.words
         beside = index.item_parts[owner][[CHOICES, ANSWER]]
         for part in beside[beside >= 0].tolist():
