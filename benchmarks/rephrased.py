@@ -35,7 +35,7 @@ from decontam.batches import Columns, read_batches
 from decontam.check import Checker, as_suite
 from decontam.embedding import MODEL, Model, embedder
 from decontam.index import load_or_build
-from decontam.semantic import IN_DOUBT, with_paraphrases
+from decontam.semantic import IN_DOUBT, Second, with_paraphrases
 
 SUBJECTS = ("abstract_algebra", "sociology", "high_school_us_history")
 SUITES = ("mmlu", "humaneval", "gsm8k", "mbpp", "truthfulqa")
@@ -137,7 +137,9 @@ def evidence(kinds: list[Rows], protected: list[Any], model: Model, folder: Path
     first = checker.run(read_batches([file], Columns(None)), 2)
     cpu = process_time()
     batches = read_batches([file], Columns(None))
-    found = with_paraphrases(first, checker.index, protected, batches, folder, model, asked=True)
+    found = with_paraphrases(
+        first, checker.index, protected, batches, folder, Second(model, asked=True)
+    )
     n, items = sum(len(rows.texts) for rows in kinds), len(checker.index.item_ids)
     print(f"{n:,} rows, {items:,} items, {model.name}: {process_time() - cpu:.0f} CPU-s here\n")
     return found.evidence

@@ -137,24 +137,30 @@ class Line:
         return undecided, -self.cosine, piece.end - piece.start, piece.text, piece.start
 
 
+class Second(NamedTuple):
+    """What the second tier is run with. `model`: by default the packaged one. `asked`: a judge will
+    be, so that all that is near enough to be looked at is for review, and not only what is near
+    enough for a person."""
+
+    model: Model | None = None
+    asked: bool = False
+
+
 def with_paraphrases(
     found: Findings,
     index: Index,
     suites: list[Suite],
     batches: Iterator[Batch],
     folder: Path | None = None,
-    model: Model | None = None,
-    asked: bool = False,
+    second: Second = Second(),  # noqa: B008 (frozen)
 ) -> Findings:
     """`found`, and what the second tier finds in the rows that it does not drop.
 
-    `batches`: the same rows again. `folder`: where the items' vectors are kept. `model`: by default
-    the packaged one. `asked`: a judge will be, so that all that is near enough to be looked at is
-    for review, and not only what is near enough for a person. One line for each row and item: the
-    first tier's, unless the second drops a row that the first had for review.
+    `batches`: the same rows again. `folder`: where the items' vectors are kept. One line for each
+    row and item: the first tier's, unless the second drops a row that the first had for review.
     """
-    model = model or Model(MODEL, embedder())
-    tier = Tier(Items(index, model, folder), RETRIEVED if asked else ALIKE)
+    model = second.model or Model(MODEL, embedder())
+    tier = Tier(Items(index, model, folder), RETRIEVED if second.asked else ALIKE)
     dropped = found.dropped_rows
     tables = [tier.batch(batch, dropped) for batch in batches]
     more = pl.concat(tables) if tables else pl.DataFrame(schema=EVIDENCE)

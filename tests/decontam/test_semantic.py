@@ -19,7 +19,7 @@ from decontam.batches import Columns, read_batches
 from decontam.check import Checker, as_suite, check
 from decontam.embedding import Model, Near
 from decontam.index import load_or_build
-from decontam.semantic import crowded, verdict, with_paraphrases, words
+from decontam.semantic import Second, crowded, verdict, with_paraphrases, words
 
 BAKERY = "Marta sells 37 croissants and twelve rolls a day. How many does Marta sell in 5 days?"
 RAIN = "Snow fell on Oslo for 9 days, 14 inches a day. How many inches of snow fell on Oslo?"
@@ -253,7 +253,9 @@ def second(tmp_path: Path):
         checker = Checker(load_or_build(protected, tmp_path / "cache"), protected)
         first = checker.run(read_batches([file], Columns(None)), 1)
         batches = read_batches([file], Columns(None))
-        told = with_paraphrases(first, checker.index, protected, batches, tmp_path, model, asked)
+        told = with_paraphrases(
+            first, checker.index, protected, batches, tmp_path, Second(model, asked)
+        )
         rows = told.evidence.select("row", "eval_id", "rule", "score").rows()
         return [(row, i, rule, round(score, 2)) for row, i, rule, score in rows]
 
