@@ -1,6 +1,6 @@
 """Time and memory of decontamination, whole process, side by side.
 
-    python benchmarks/decontamination.py [--data DIR] [--rows N] [--parquet] [--peers PYTHON]
+    python benchmarks/decontamination.py --data DIR [--rows N] [--parquet] [--peers PYTHON]
 
 The corpus is made by recombining real rows: each chat is the turns of several rows of the training
 sets, about 2.6 KB, and one row in a hundred holds an eval item. "first run ever" compiles the
@@ -110,7 +110,7 @@ def peer_command(python: str, evals: Path, corpus: Path, work: Path) -> list[str
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--data", type=Path, required=True, help="see benchmarks/README.md")
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--work", type=Path, default=Path("/tmp/decontamination"))
     parser.add_argument("--peers", help="a Python with `decontaminate` installed")

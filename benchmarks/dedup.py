@@ -1,6 +1,6 @@
 """Near-dedup beside its peers: whole processes over one corpus of Parquet parts, in one table.
 
-    python benchmarks/dedup.py plant 100000 FOLDER     # from ../shared/data/train
+    python benchmarks/dedup.py plant 100000 FOLDER --data DIR
     python benchmarks/dedup.py run FOLDER [--peers PYTHON] [--threads 1 2]
 
 `PYTHON` is an interpreter with rensa, datasketch, daft and pyarrow, in an environment of its own.
@@ -20,7 +20,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "train"
 WORDS_A_ROW = 400
 PART = 50_000
 COPIES = 0.1
@@ -30,10 +29,10 @@ THRESHOLD = 0.8
 WORD = re.compile(r"\w+")
 
 
-def sentences() -> list[str]:
-    """Real sentences of public training sets, as raw material."""
+def sentences(data: Path) -> list[str]:
+    """Real sentences of the training sets in `data`, as raw material."""
     found: set[str] = set()
-    for path in sorted(SHARED.glob("*.jsonl")):
+    for path in sorted((data / "train").glob("*.jsonl")):
         for line in path.open():
             for turn in json.loads(line)["messages"]:
                 found.update(s for s in turn["content"].split(". ") if 30 < len(s) < 300)
@@ -67,11 +66,11 @@ def jaccard(first: str, second: str) -> float:
     return len(a & b) / len(a | b)
 
 
-def plant(rows: int, folder: Path, seed: int = 1) -> None:
+def plant(rows: int, folder: Path, data: Path, seed: int = 1) -> None:
     """Write a corpus, a tenth of it copies of an earlier row, and `planted.json` about those."""
     import polars as pl
 
-    rng, pool = random.Random(seed), sentences()
+    rng, pool = random.Random(seed), sentences(data)
     folder.mkdir(parents=True, exist_ok=True)
     planted = []
     for number, start in enumerate(range(0, rows, PART)):
@@ -236,6 +235,7 @@ def main() -> None:
     planting = commands.add_parser("plant")
     planting.add_argument("rows", type=int)
     planting.add_argument("folder", type=Path)
+    planting.add_argument("--data", type=Path, required=True, help="see benchmarks/README.md")
     running = commands.add_parser("run")
     running.add_argument("folder", type=Path)
     running.add_argument("--peers")
@@ -245,7 +245,7 @@ def main() -> None:
         tool.add_argument(name, type=kind)
     given = parser.parse_args()
     if given.command == "plant":
-        plant(given.rows, given.folder)
+        plant(given.rows, given.folder, given.data)
     elif given.command == "run":
         run(given.folder, given.peers, given.threads)
     else:

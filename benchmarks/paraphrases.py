@@ -1,6 +1,6 @@
 """How many rephrasings the second tier finds, and what it drops that is none; one table.
 
-    python -m benchmarks.paraphrases --data ../shared/data
+    python -m benchmarks.paraphrases --data DIR
 
 Rephrasings by hand (`paraphrases.jsonl`: the wording is ours; what they rephrase is under MIT for
 GSM8K and MMLU, Apache-2.0 for TruthfulQA, CC-BY-4.0 for MBPP, and is read from the data) and by the
@@ -173,7 +173,7 @@ def suites(data: Path, of: str) -> list[tuple[str, str, list[dict[str, Any]], No
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--data", type=Path, default=Path("../shared/data"))
+    arguments.add_argument("--data", type=Path, required=True, help="see benchmarks/README.md")
     arguments.add_argument("--half", choices=["test", "development"], default="test")
     arguments.add_argument("--wrong", action="store_true", help="print what is wrong or missed")
     given = arguments.parse_args()

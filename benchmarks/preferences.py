@@ -1,13 +1,13 @@
-"""Pairs on real data and at size: `python -m benchmarks.preferences [../shared/data/prefs]`.
+"""Pairs on real data and at size: `python -m benchmarks.preferences --data DIR`.
 
 One table of AlpacaEval's published win rates (v1, annotator alpaca_eval_gpt4) beside those that
 are recomputed from the annotations, then what the audit says of the pairs; one of the sets whose
 pairs are given; one of the time that a million synthetic candidates take.
 """
 
+import argparse
 import json
 import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,8 +22,6 @@ from dataengine.mixture import load
 from dataengine.plan import Plan, plan
 from dataengine.progress import Progress
 from dataengine.run import Run
-
-PREFS = Path(__file__).resolve().parents[2] / "shared" / "data" / "prefs"
 
 LEADERBOARD = {"gpt4": 95.28, "claude-2": 91.36, "vicuna-13b": 70.43, "alpaca-7b": 26.46}
 """Win rates against text_davinci_003 as AlpacaEval 1 published them."""
@@ -147,4 +145,6 @@ def _cpu() -> float:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else PREFS)
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--data", type=Path, required=True, help="see benchmarks/README.md")
+    main(arguments.parse_args().data / "prefs")

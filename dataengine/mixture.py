@@ -250,11 +250,14 @@ def _models(name: Any, key: str, info: ValidationInfo) -> dict[str, Any]:
 
 
 def _with_judge(value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-    """Decontamination whose judge of paraphrases, if it has one, can be asked."""
+    """Decontamination whose judge of paraphrases and embeddings, if it has them, can be asked."""
     second = value.get("paraphrases")
-    if not isinstance(second, dict) or second.get("judge") is None:
+    if not isinstance(second, dict):
         return value
-    return value | {"paraphrases": second | _models(second["judge"], "paraphrases", info)}
+    for key in ("judge", "embeddings"):
+        if second.get(key) is not None:
+            second = second | _models(second[key], "paraphrases", info)
+    return value | {"paraphrases": second}
 
 
 def _filter(entry: Any, tokenizer: str | None) -> Stage:

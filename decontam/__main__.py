@@ -128,6 +128,8 @@ def check(
 ) -> None:
     """Check rows against suites; write decisions.parquet, evidence.parquet, report.json."""
     paths = files(rows)
+    for note in filter(None, (formats.note(str(path)) for path in paths)):
+        typer.echo(f"note: {note}", err=True)
     present, missing = load_suites(suites, evals)
     found = run_check(
         paths,

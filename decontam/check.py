@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
@@ -23,6 +23,9 @@ from decontam.scan import BatchWords, Scanner
 from decontam.spool import Spool
 from decontam.tally import Tally
 
+if TYPE_CHECKING:
+    from decontam.semantic import Second
+
 MADE_OF, MADE_LEAST = 0.5, 20
 
 Method = Literal["default", "tulu3"]
@@ -37,7 +40,7 @@ def check(
     policy: Mapping[str, Any] | None = None,
     cache: Path | None = None,
     threads: int | None = None,
-    paraphrases: bool = False,
+    paraphrases: "bool | Second" = False,
     columns: Mapping[str, str] | None = None,
     allow_textless: bool = False,
 ) -> Findings:
@@ -50,7 +53,7 @@ def check(
     items, policy) with items as dicts of id, prompt, answer?, choices?, passage?. `policy` maps a
     suite's name to the policy that replaces its own. `cache`: the folder of indices, the user's by
     default. `threads`: default, one for each core. `paraphrases`: the second tier too
-    (`decontam.semantic`), for the rows that the first keeps.
+    (`decontam.semantic`), for the rows that the first keeps; by the packaged model, or as told.
 
     The result does not depend on the order of rows or the number of threads, and a row's verdict
     not on the other rows, but for one case: where a source holds half of a suite's items, phrases
@@ -77,10 +80,11 @@ def check(
         hashes = aside.submit(lambda: [fingerprint(path) for path in paths])
         found = checker.run(read_batches(paths, read), threads)
         if paraphrases:
-            from decontam.semantic import with_paraphrases
+            from decontam.semantic import Second, with_paraphrases
 
             batches = read_batches(paths, read)
-            found = with_paraphrases(found, checker.index, protected, batches, cache)
+            second = paraphrases if isinstance(paraphrases, Second) else Second()
+            found = with_paraphrases(found, checker.index, protected, batches, cache, second)
         found.report["inputs"] = _inputs(paths, hashes.result())
     return found
 

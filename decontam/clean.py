@@ -1,9 +1,7 @@
 """Rows without the dropped ones, in the format that they came in."""
 
 import codecs
-import csv
 import gzip
-import io
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -17,7 +15,7 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from dataengine.errors import UserError
-from dataengine.rows import formats
+from dataengine.rows import delimited, formats
 from dataengine.rows.dialect import dialect
 from decontam.findings import Findings, fingerprint
 
@@ -27,9 +25,9 @@ def clean(
 ) -> Iterator[str]:
     """Write each file of `paths` to `out` under its name, without dropped rows; yields what it did.
 
-    A row is its file and its number there, whatever its id. Kept JSON lines keep their bytes. With
-    `source_above`, every row of a source that overlaps more than this share of any suite's items
-    goes too (the published rule: 0.02).
+    A row is its file and its number there, whatever its id. Kept lines of JSON and CSV keep their
+    bytes. With `source_above`, every row of a source that overlaps more than this share of any
+    suite's items goes too (the published rule: 0.02).
 
     Raises:
         UserError: a file is not one that was checked, or has changed since.
@@ -120,24 +118,18 @@ def _csv(
     path: Path, target: Path, dropped: Collection[int], sources: Collection[str]
 ) -> tuple[int, int]:
     how = dialect(str(path))
+    names: list[str] = []
     kept = gone = 0
     with formats.opened(str(path)) as stream, _open_for(target) as out:
-        text = io.TextIOWrapper(stream, encoding=how.encoding, newline="")
-        written = io.TextIOWrapper(out, encoding=how.encoding, newline="")
-        csv.field_size_limit(formats.LONGEST_RECORD)
-        writer = csv.writer(written, delimiter=how.delimiter, quotechar=how.quote)
-        header: list[str] = []
-        reader = csv.reader(text, delimiter=how.delimiter, quotechar=how.quote)
-        for number, fields in enumerate(reader, 1):
-            header = header or fields
-            row = dict(zip(header, fields, strict=False))
-            if number > 1 and _goes(path, row, number, dropped, sources):
+        written = codecs.getincrementalencoder(how.encoding)("surrogateescape")
+        for line in delimited.lines(stream, how, formats.LONGEST_RECORD):
+            row = dict(zip(names, line.fields, strict=False))
+            if names and line.fields and _goes(path, row, line.number, dropped, sources):
                 gone += 1
                 continue
-            writer.writerow(fields)
-            kept += number > 1
-        written.flush()
-        written.detach()
+            out.write(written.encode(line.text))
+            kept += bool(names and line.fields)
+            names = names or (line.fields if line.number else [])
     return kept, gone
 
 

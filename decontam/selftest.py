@@ -1,6 +1,6 @@
 """Measure before trusting: leaks of your suites planted in your rows, found or not, kind by kind.
 
-The kinds are in `kinds.py`. Every suite has an equal share in what is planted, and so has every
+The kinds are in `kinds/`. Every suite has an equal share in what is planted, and so has every
 subset of one: a small suite is measured like a large one. An item is its question with its passage;
 a question that other items ask too is planted with its choices, because alone it is nobody's.
 """
@@ -17,7 +17,8 @@ from typing import Any
 from dataengine.rows.formats import records
 from dataengine.rows.texts import texts
 from decontam.check import check
-from decontam.kinds import KINDS, Filler, Item, Kind
+from decontam.kinds import KINDS, Kind
+from decontam.kinds.text import Filler, Item
 
 
 def whole_item(item: Item, shared: bool) -> str:

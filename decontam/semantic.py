@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, lru_cache
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ import polars as pl
 
 from decontam.agreement import WORD, Agreement, Stated, agreement, stated
 from decontam.batches import Batch
-from decontam.embedding import MODEL, RETRIEVED, Embed, Items, Near, embedder
+from decontam.embedding import MODEL, RETRIEVED, UNSPACED, Items, Model, Near, embedder
 from decontam.evidence import AROUND, EVIDENCE, ITEM_CHARACTERS, ROW_CHARACTERS
 from decontam.findings import Findings, with_evidence
 from decontam.index import ANSWER, CHOICES, PARTS, PASSAGE, QUESTION, SHARED, Index, Suite
@@ -50,6 +50,8 @@ ALIKE = 0.85
 # Of a turn with more lines only so many are looked at, and only lines with so many words.
 WHOLE_TURN, MOST_LINES, FEWEST_WORDS = 2000, 64, 4
 LINE = re.compile(r"\S[^\n]*")
+# In code another number in the place of one means nothing: its examples are written anew.
+CODE = re.compile(r"^\s*(?:def|class|import|from|return|#include|function)\b", re.MULTILINE)
 CACHED = 50_000
 
 DROP, REVIEW = "drop", "review"
@@ -59,7 +61,9 @@ SEVERAL = "paraphrase of one of several"
 MAYBE = "maybe a paraphrase"
 NO_PASSAGE = "paraphrase without its passage"
 PASSAGE_ONLY = "paraphrased passage only"
-RULES = (PARAPHRASE, OTHER_NUMBERS, SEVERAL, MAYBE, NO_PASSAGE, PASSAGE_ONLY)
+IN_DOUBT = (SEVERAL, MAYBE)
+# Of so many items one row is asked about, or reviewed: the right one is among the nearest.
+MOST_IN_DOUBT = 3
 # What the lexical tier found out about a row and an item, and nearness does not overrule.
 SETTLED = ("operators changed", "stock phrase", "words in passing",
            "shared question")  # fmt: skip
@@ -81,9 +85,11 @@ def agreed(facts: Agreement) -> float:
     return said - facts.missing - facts.names_replaced
 
 
-def verdict(cosine: float, facts: Agreement, rival: float = 0.0) -> Verdict | None:
+def verdict(
+    cosine: float, facts: Agreement, rival: float = 0.0, alike: float = ALIKE
+) -> Verdict | None:
     """What a text is to a question, or None. `rival`: the cosine and facts, as `SURE` counts them,
-    of the next question that is not the same."""
+    of the next question that is not the same. `alike`: the cosine that is for review."""
     needed = bounded(SURE - FACT * agreed(facts))
     this = cosine + FACT * agreed(facts) >= rival + FACT
     if facts.replaced:
@@ -95,7 +101,7 @@ def verdict(cosine: float, facts: Agreement, rival: float = 0.0) -> Verdict | No
         found = True
         decision, rule = (DROP, PARAPHRASE) if this else (REVIEW, SEVERAL)
     else:
-        found = cosine >= min(needed, ALIKE)
+        found = cosine >= min(needed, alike)
         decision, rule = REVIEW, MAYBE
     return Verdict(decision, rule, needed, facts.replaced, str(facts)) if found else None
 
@@ -131,27 +137,37 @@ class Line:
         return undecided, -self.cosine, piece.end - piece.start, piece.text, piece.start
 
 
+class Second(NamedTuple):
+    """What the second tier is run with. `model`: by default the packaged one. `asked`: a judge will
+    be, so that all that is near enough to be looked at is for review, and not only what is near
+    enough for a person."""
+
+    model: Model | None = None
+    asked: bool = False
+
+
 def with_paraphrases(
     found: Findings,
     index: Index,
     suites: list[Suite],
     batches: Iterator[Batch],
     folder: Path | None = None,
-    embed: Embed | None = None,
+    second: Second = Second(),  # noqa: B008 (frozen)
 ) -> Findings:
     """`found`, and what the second tier finds in the rows that it does not drop.
 
     `batches`: the same rows again. `folder`: where the items' vectors are kept. One line for each
     row and item: the first tier's, unless the second drops a row that the first had for review.
     """
-    embed = embed or embedder()
-    tier = Tier(Items(index, embed, folder), embed)
+    model = second.model or Model(MODEL, embedder())
+    tier = Tier(Items(index, model, folder), RETRIEVED if second.asked else ALIKE)
     dropped = found.dropped_rows
     tables = [tier.batch(batch, dropped) for batch in batches]
     more = pl.concat(tables) if tables else pl.DataFrame(schema=EVIDENCE)
     evidence = both_tiers(found.evidence, apply_policies(more, suites))
-    thresholds = {"retrieved": RETRIEVED, "sure": SURE, "fact": FACT, "alike": ALIKE}
-    found.report["paraphrases"] = {"model": MODEL, **thresholds}
+    thresholds = {"retrieved": RETRIEVED, "sure": SURE, "fact": FACT, "alike": tier.alike}
+    floors = {"floor": model.floor, "across": model.across}
+    found.report["paraphrases"] = {"model": model.name, **floors, **thresholds}
     return with_evidence(found, evidence)
 
 
@@ -171,8 +187,8 @@ def both_tiers(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
 class Tier:
     """The second tier over batches of rows."""
 
-    def __init__(self, items: Items, embed: Embed) -> None:
-        self.items, self.embed = items, embed
+    def __init__(self, items: Items, alike: float) -> None:
+        self.items, self.alike = items, alike
         self.stated, self.asked = lru_cache(CACHED)(stated), lru_cache(CACHED)(self._asked)
         self.common, self.worth = cache(self._common), cache(self._worth)
 
@@ -185,7 +201,7 @@ class Tier:
         index = self.items.index
         questions: dict[tuple[int, int], Line] = {}
         passages: dict[tuple[int, int], Line] = {}
-        for place, near in self.items.near(self.embed(said)):
+        for place, near in self.items.near(said):
             for reference, cosine, found in self._verdicts(said[place], near):
                 part = int(index.part[reference])
                 kept = passages if part == PASSAGE else questions
@@ -195,7 +211,8 @@ class Tier:
                         known = kept.get((piece.row, item))
                         if known is None or line.rank() < known.rank():
                             kept[piece.row, item] = line
-        return self._table(only_drops(beside_passages(questions, passages, index)), batch)
+        lines = only_drops(beside_passages(questions, passages, index))
+        return self._table(nearest(lines), batch)
 
     def _verdicts(self, text: str, near: list[Near]) -> Iterator[tuple[int, float, Verdict]]:
         """(reference, cosine, verdict) of what is near to a text."""
@@ -210,13 +227,16 @@ class Tier:
             )
             for one, this in zip(near, asked, strict=True)
         ]
+        for place, one in enumerate(near):
+            if CODE.search(self.items.text(one.reference)):
+                facts[place] = replace(facts[place], replaced=0)
         worth = [
             0.0 if part[one.reference] == PASSAGE else one.cosine + FACT * agreed(known)
             for one, known in zip(near, facts, strict=True)
         ]
         for one, known in zip(near, facts, strict=True):
             rival = max((w for i, w in enumerate(worth) if i not in one.same), default=0.0)
-            found = verdict(one.cosine, known, rival)
+            found = verdict(one.cosine, known, rival, self.alike)
             if found and found.decision == DROP and crowded(one, near):
                 found = found._replace(decision=REVIEW, rule=SEVERAL)
             if found and part[one.reference] == PASSAGE:
@@ -338,8 +358,13 @@ def pieces(batch: Batch, dropped: set[tuple[int, int]]) -> Iterator[tuple[Piece,
             if len(text) <= WHOLE_TURN and len(stretches) > 1:
                 stretches.insert(0, (stretches[0][0], stretches[-1][1]))
             for start, end in stretches:
-                if len(text[start:end].split()) >= FEWEST_WORDS:
+                if words(text[start:end]) >= FEWEST_WORDS:
                     yield Piece(row, number, start, end), text[start:end]
+
+
+def words(text: str) -> int:
+    """How many words a text has, about; of scripts without spaces two characters are one."""
+    return len(text.split()) + len(UNSPACED.findall(text)) // 2
 
 
 def beside_passages(
@@ -354,6 +379,19 @@ def beside_passages(
             yield line
         elif line.verdict.decision == DROP:
             yield replace(line, verdict=line.verdict._replace(decision=REVIEW, rule=NO_PASSAGE))
+
+
+def nearest(lines: list[Line]) -> list[Line]:
+    """Without what is in doubt in a row beyond the MOST_IN_DOUBT items that it is nearest to."""
+    doubts = [line for line in lines if line.verdict.rule in IN_DOUBT]
+    doubts.sort(key=lambda line: (line.piece.row, -line.cosine, line.item))
+    by_row = groupby(doubts, key=lambda line: line.piece.row)
+    kept = {(row, line.item) for row, of in by_row for line in islice(of, MOST_IN_DOUBT)}
+    return [
+        line
+        for line in lines
+        if line.verdict.rule not in IN_DOUBT or (line.piece.row, line.item) in kept
+    ]
 
 
 def only_drops(lines: Iterable[Line]) -> list[Line]:

@@ -29,6 +29,7 @@ from dataengine.models.failure import (
     Unreachable,
 )
 
+COMPLETIONS, EMBEDDINGS = "chat/completions", "embeddings"
 CONNECT_SECONDS = 15.0
 IDLE_SECONDS = 3.0
 MODELS_SECONDS = 5.0
@@ -40,7 +41,7 @@ HIDDEN = "[secret]"
 
 
 class Client:
-    """Sends the bodies of chat completions to one endpoint."""
+    """Sends the bodies of requests to one endpoint."""
 
     def __init__(self, url: str, api_key: str, timeout: float, connections: int):
         self.url = url
@@ -61,10 +62,11 @@ class Client:
         protocol = openai.AsyncOpenAI(base_url=url, api_key=api_key, http_client=self._http)
         told = {**protocol.default_headers, **protocol.auth_headers}
         self._headers = {name: value for name, value in told.items() if isinstance(value, str)}
-        self._completions = httpx2.URL(f"{str(protocol.base_url).rstrip('/')}/chat/completions")
-        self._models = httpx2.URL(f"{str(protocol.base_url).rstrip('/')}/models")
+        base = str(protocol.base_url).rstrip("/")
+        self._paths = {path: httpx2.URL(f"{base}/{path}") for path in (COMPLETIONS, EMBEDDINGS)}
+        self._models = httpx2.URL(f"{base}/models")
 
-    async def send(self, body: bytes) -> bytes:
+    async def send(self, body: bytes, path: str = COMPLETIONS) -> bytes:
         """Post one request; the bytes of a 200, whatever they hold.
 
         Raises:
@@ -75,7 +77,7 @@ class Client:
         try:
             with anyio.fail_after(self._timeout):
                 response = await self._http.post(
-                    self._completions, content=body, headers=self._headers
+                    self._paths[path], content=body, headers=self._headers
                 )
         except TimeoutError:
             raise TimedOut(f"no whole answer within {self._timeout:g} s") from None

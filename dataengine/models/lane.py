@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import anyio
 import orjson
@@ -12,7 +12,7 @@ import tenacity
 
 from dataengine.budget import Budget, Price
 from dataengine.ledger import ANSWERED, SENT, WITHDRAWN, Call, Ledger, Stored, canonical, key_of
-from dataengine.models.client import Client
+from dataengine.models.client import COMPLETIONS, Client
 from dataengine.models.failure import (
     BadRequest,
     CallFailed,
@@ -79,6 +79,10 @@ class Lane:
     once that server is up). `backoff` is the first wait in seconds; waits double, with jitter.
     """
 
+    path: ClassVar[str] = COMPLETIONS
+    outcome_of = staticmethod(outcome_of)
+    """How a response is read: (what it says or how it failed, input tokens, output tokens)."""
+
     def __init__(
         self,
         model: str,
@@ -93,7 +97,7 @@ class Lane:
     ):
         self.model, self.price, self.gate = model, price, gate
         self.ledger, self.budget, self.tally = ledger, budget, tally
-        self._connect, self._extra, self._backoff = connect, extra_body or {}, backoff
+        self._connect, self.extra, self._backoff = connect, extra_body or {}, backoff
         self._asking: dict[bytes, anyio.Event] = {}
         self._recent: dict[bytes, None] = {}
         self.fit = Fit(changed=ledger.learned(model))
@@ -106,7 +110,7 @@ class Lane:
     def prepare(self, ask: Ask, sample: int) -> Prepared | Failure:
         """The request for a sample; a Failure for what JSON cannot hold."""
         try:
-            return _prepared(request_for(self.model, ask, sample, self._extra), sample)
+            return readied(request_for(self.model, ask, sample, self.extra), sample)
         except BadRequest as failure:
             self.tally.failures[failure.kind] += 1
             return Failure(failure.kind, str(failure), "", tries=0)
@@ -115,7 +119,7 @@ class Lane:
         """The outcome that a stored response gives; None where it also takes a repair turn."""
         outcome: Answer | Failure
         try:
-            outcome = self._read(ask, prepared, outcome_of(stored.response)[0], replayed=True)
+            outcome = self._read(ask, prepared, self.outcome_of(stored.response)[0], replayed=True)
         except WrongSchema:
             return None
         except CallFailed as failure:
@@ -139,7 +143,7 @@ class Lane:
                 return self._read(ask, prepared, said, replayed)
             except WrongSchema as problem:
                 assert isinstance(said, Completion)
-                prepared = _prepared(
+                prepared = readied(
                     with_repair(prepared.body, said.text, str(problem)), prepared.sample
                 )
                 said, again = await self._response(prepared, stage, tries, looked_up=False)
@@ -152,6 +156,7 @@ class Lane:
     ) -> Answer:
         if isinstance(whole, CallFailed):
             raise whole
+        assert isinstance(whole, Completion)
         parsed, text = parse(whole.text, ask.schema) if ask.schema else (None, whole.text)
         return Answer(
             text=text,
@@ -194,7 +199,7 @@ class Lane:
             known = self.ledger.look_up([prepared.key])
         if stored := known.get(prepared.key):
             self.tally.replayed += 1
-            return outcome_of(stored.response)[0], True
+            return self.outcome_of(stored.response)[0], True
         done = self._asking[prepared.key] = anyio.Event()
         try:
             return await self._retried(prepared, stage, tries), False
@@ -303,7 +308,7 @@ class Lane:
                 await self.ledger.record(replace(call))
             self.tally.in_flight += 1
             try:
-                response = await client.send(request)
+                response = await client.send(request, self.path)
             except CallFailed as failure:
                 if isinstance(failure, RateLimited):
                     self.gate.refused(entry, failure.retry_after)
@@ -331,7 +336,7 @@ class Lane:
         A truncated, filtered or refused completion is an answer: asked again it would be paid
         for again. A failure where another try may do better is none.
         """
-        said, call.input_tokens, call.output_tokens = outcome_of(response)
+        said, call.input_tokens, call.output_tokens = self.outcome_of(response)
         again = isinstance(said, CallFailed) and said.tries > 1
         call.outcome = said.kind if isinstance(said, CallFailed) and again else ANSWERED
         call.response = response
@@ -370,7 +375,7 @@ class Lane:
 _WITH_DIGITS = re.compile(r"[\w-]*\d[\w-]*")
 
 
-def _prepared(body: dict[str, Any], sample: int) -> Prepared:
+def readied(body: dict[str, Any], sample: int) -> Prepared:
     try:
         request = canonical(body)
     except TypeError as error:

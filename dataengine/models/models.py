@@ -1,6 +1,14 @@
 """The models of a build, open: streams of questions in, answers as they come."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -9,13 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import numpy as np
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from numpy.typing import NDArray
 
 from dataengine.budget import Budget
 from dataengine.errors import UserError
 from dataengine.ledger import Ledger
 from dataengine.models.client import Client
 from dataengine.models.config import ModelConfig, OpenAIModel, ReplayModel, VllmModel
+from dataengine.models.embeddings import EmbeddingLane
 from dataengine.models.failure import NotInLedger
 from dataengine.models.gate import Gate
 from dataengine.models.lane import Lane, Prepared, Tally
@@ -68,7 +79,7 @@ class Models:
         self.tally = Tally()
         self.servers: dict[str, VllmServer] = {}
         self._logs, self._backoff = logs or ledger.path.parent, backoff
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[tuple[str, type[Lane]], Lane] = {}
         self._gates: dict[tuple[str, str], Gate] = {}
         self._stack = AsyncExitStack()
 
@@ -103,7 +114,19 @@ class Models:
                 yield flow.replies(receive)
                 group.cancel_scope.cancel()
 
-    def lane(self, name: str) -> Lane:
+    async def embed(self, name: str, texts: Sequence[str], stage: str) -> NDArray[np.float32]:
+        """The vectors of `texts` by the model called `name`, of length 1.
+
+        Raises:
+            UserError: some could not be had.
+        """
+        lane, config = self.lane(name, EmbeddingLane), self.configs[name]
+        width = 1 if isinstance(config, ReplayModel) else config.max_concurrency
+        assert isinstance(lane, EmbeddingLane)
+        with _one_error():
+            return await lane.embed(texts, stage, width)
+
+    def lane(self, name: str, kind: type[Lane] = Lane) -> Lane:
         """The lane of a model of the mixture.
 
         Raises:
@@ -112,13 +135,13 @@ class Models:
         if name not in self.configs:
             known = ", ".join(sorted(self.configs)) or "none"
             raise UserError(f"models: there is no model called {name!r}; known: {known}")
-        if name not in self._lanes:
-            self._lanes[name] = self._open(name, self.configs[name])
-        return self._lanes[name]
+        if (name, kind) not in self._lanes:
+            self._lanes[name, kind] = self._open(name, self.configs[name], kind)
+        return self._lanes[name, kind]
 
-    def _open(self, name: str, config: ModelConfig) -> Lane:
+    def _open(self, name: str, config: ModelConfig, kind: type[Lane]) -> Lane:
         shared = partial(
-            Lane,
+            kind,
             ledger=self.ledger,
             budget=self.budget,
             tally=self.tally,

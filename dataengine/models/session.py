@@ -1,12 +1,14 @@
 """A session: the models of a build, open for one stage, from code that is not asynchronous."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from numpy.typing import NDArray
 
 from dataengine.budget import Budget
 from dataengine.ledger import Ledger
@@ -32,6 +34,14 @@ class Session:
             BudgetReached, EndpointDown: what was paid for until then is in the ledger.
         """
         return self.wait(self._gather, name, queries, stage)
+
+    def embed(self, name: str, texts: Sequence[str], stage: str) -> NDArray[np.float32]:
+        """The vectors of `texts` by the model called `name`, of length 1: (texts, its size).
+
+        Raises:
+            UserError: some could not be had; the others are in the ledger.
+        """
+        return self.wait(self.models.embed, name, texts, stage)
 
     def wait(self, function: Callable[..., Awaitable[T]], *arguments: object) -> T:
         """What an asynchronous function returns, in a wait that Ctrl-C can end.

@@ -4,7 +4,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from dataengine.models.failure import (
@@ -125,11 +127,20 @@ def with_repair(request: dict[str, Any], text: str, problem: str) -> dict[str, A
     return request | {"messages": request["messages"] + turns}
 
 
-Outcome = Completion | CallFailed
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """The embeddings of several texts, of length 1, in the order that they were asked for."""
+
+    rows: NDArray[np.float32]
 
 
-def outcome_of(response: bytes) -> tuple[Outcome, int | None, int | None]:
-    """A response read once: what it says or how it failed, and its input and output tokens."""
+Outcome = Completion | Vectors | CallFailed
+Read = tuple[Outcome, int | None, int | None]
+"""A response read once: what it says or how it failed, and its input and output tokens."""
+
+
+def outcome_of(response: bytes) -> Read:
+    """What a chat completion says."""
     try:
         body = orjson.loads(response)
     except ValueError:
@@ -151,6 +162,7 @@ def read_response(response: bytes) -> Completion:
     outcome = outcome_of(response)[0]
     if isinstance(outcome, CallFailed):
         raise outcome
+    assert isinstance(outcome, Completion)
     return outcome
 
 

@@ -6,7 +6,6 @@ cannot be read as a record says why (`trouble`).
 """
 
 import codecs
-import csv
 import gzip
 import io
 import json
@@ -21,8 +20,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataengine.errors import UserError
+from dataengine.rows import delimited
 from dataengine.rows.calls import without_padding
-from dataengine.rows.dialect import dialect
+from dataengine.rows.dialect import Dialect, dialect
 
 LONGEST_RECORD = 16 << 20
 """Bytes of one record; a longer one is no training row and would not fit beside its kin."""
@@ -57,13 +57,20 @@ def records(file: str) -> Iterator[Record]:
     """
     try:
         yield from _format(file)(file)
-    except (OSError, EOFError, pa.ArrowException, csv.Error, zlib.error) as error:
+    except (OSError, EOFError, pa.ArrowException, zlib.error) as error:
         raise UserError(f"{file}: cannot be read: {error}") from None
 
 
 def known(file: str) -> bool:
     """Whether a file is of a known format, by its name."""
     return suffix(file) in FORMATS
+
+
+def note(file: str) -> str | None:
+    """How a file is read, where that was found out and is not the usual."""
+    if suffix(file) not in (".csv", ".tsv") or str(dialect(file)) == str(Dialect()):
+        return None
+    return f"{Path(file).name} is read with {dialect(file)}"
 
 
 def suffix(file: str) -> str:
@@ -249,18 +256,22 @@ def arrow_batches(stream: IO[bytes]) -> Iterator[pa.RecordBatch]:
 
 
 def _csv(file: str) -> Iterator[Record]:
+    names: list[str] = []
     with opened(file) as stream:
-        how = dialect(file)
-        text = io.TextIOWrapper(stream, encoding=how.encoding, errors="surrogateescape", newline="")
-        csv.field_size_limit(LONGEST_RECORD)
-        reader = csv.DictReader(text, delimiter=how.delimiter, quotechar=how.quote)
-        for number, value in enumerate(reader, 2):  # as a spreadsheet counts
-            size = sum(len(v) for v in value.values() if isinstance(v, str))
-            if None in value:
-                raw = repr(value).encode(errors="replace")
-                yield _bad(number, raw, f"more fields than headers: {len(value[None])} more")
+        for line in delimited.lines(stream, dialect(file), LONGEST_RECORD):
+            if not line.number or not line.text.strip():
+                continue
+            if not names:
+                names = delimited.columns(line, file)
+                continue
+            more = line.fields[len(names) :]
+            if line.trouble or any(more):
+                why = line.trouble or f"more fields than headers: {len(more)} more"
+                yield _bad(line.number, line.text.encode(errors="replace"), why)
             else:
-                yield Record(number, {k: v for k, v in value.items() if v is not None}, size)
+                value = dict(zip(names, line.fields, strict=False))
+                kept = {n: v for n, v in value.items() if v or not n.startswith("column ")}
+                yield Record(line.number, kept, len(line.text))
 
 
 LINES = (".jsonl", ".ndjson")

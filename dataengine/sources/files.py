@@ -11,7 +11,6 @@ from pydantic import Field, field_validator
 
 from dataengine.errors import UserError
 from dataengine.rows import formats
-from dataengine.rows.dialect import Dialect, dialect
 from dataengine.rows.formats import Record
 from dataengine.sources.ingest import Ingest, RecordReader
 from dataengine.sources.source import RecordSource
@@ -169,8 +168,8 @@ class FileReader(RecordReader):
     def notes(self) -> Iterator[str]:
         """What was guessed about the files, where it is not the usual."""
         for file in self.source.files():
-            if formats.suffix(file) in (".csv", ".tsv") and dialect(file) != Dialect():
-                yield f"{self.source.name}: {Path(file).name} is read with {dialect(file)}"
+            if note := formats.note(file):
+                yield f"{self.source.name}: {note}"
 
 
 def content_hash(file: str) -> str:

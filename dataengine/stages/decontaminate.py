@@ -1,6 +1,7 @@
 """Decontamination: rows that hold an eval's items go, with the evidence for each."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -8,13 +9,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from dataengine.config import Config
 from dataengine.decisions import Decided
 from dataengine.errors import UserError
 from dataengine.models.config import ModelConfig
-from dataengine.row import conversation
+from dataengine.row import CONTENT, conversation
 from dataengine.stages.stage import Context, Stage, Survey
 from dataengine.view import Table, View
 
@@ -22,20 +23,35 @@ from dataengine.view import Table, View
 class Paraphrases(Config):
     """The second tier: rows that ask an item's problem in other words. See `decontam/semantic.py`.
 
-    Needs the extra `semantic`."""
+    Needs the extra `semantic`, or `embeddings`."""
 
+    embeddings: str | None = None
+    """A model, as the mixture's `models:` call it, whose endpoint gives embeddings."""
+    floor: float | None = Field(None, gt=-1, lt=1)
+    """With `embeddings`: the cosine below which nothing is looked at. It is each model's own."""
+    across: float | None = Field(None, gt=-1, lt=1)
+    """The same for texts in another script than the item's; `floor` by default."""
     judge: str | None = None
     """A model, as the mixture's `models:` call it, that decides what the tier is not sure of."""
     max_tokens: int = Field(512, gt=0)
     models: dict[str, ModelConfig] = Field(default_factory=dict, exclude=True)
     usd: float | None = Field(None, exclude=True)
 
+    @model_validator(mode="after")
+    def _floor_of_the_model(self) -> "Paraphrases":
+        if (self.embeddings is None) != (self.floor is None):
+            raise ValueError(
+                "embeddings and floor go together: each model has a floor of its own "
+                "(docs/decontamination.md says how to find it)"
+            )
+        return self
+
 
 class Decontaminate(Stage):
     """Drops rows that hold items of the suites it protects. See `decontam/` for the method."""
 
     name: ClassVar[str] = "decontaminate"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
 
     against: tuple[str, ...] = ("development", "unseen", "safety")
     """Tiers, suites, suite files or folders of them (relative to the mixture)."""
@@ -62,19 +78,24 @@ class Decontaminate(Stage):
             f"against {', '.join(self.against)}"
             + (f" in {self.path}" if self.path else "")
             + (", paraphrases too" if second else "")
+            + (f" by {second.embeddings}" if second and second.embeddings else "")
             + (f", those in doubt judged by {second.judge}" if second and second.judge else "")
         )
 
     def identity(self) -> dict[str, Any]:
         second = self.paraphrases
-        judge = second.models[second.judge].identity() if second and second.judge else None
+        asked = second.models if second else {}
+        judge, embeddings = (
+            asked[name].identity() if name else None
+            for name in ((second.judge, second.embeddings) if second else (None, None))
+        )
         # Whether it stops changes no row.
         decides = {k: v for k, v in super().identity().items() if k != "missing"}
-        return decides | {"judge": judge}
+        return decides | {"judge": judge, "embeddings": embeddings}
 
     def needs(self) -> dict[str, str]:
         found = {suite.name: "missing" if suite.missing else suite.hash for suite in self.suites}
-        if self.paraphrases:
+        if self.paraphrases and not self.paraphrases.embeddings:
             from decontam import embedding
 
             try:
@@ -144,7 +165,8 @@ class Decontaminate(Stage):
         if missing and context.notify:
             context.notify(f"asked for and NOT CHECKED, no items at hand: {', '.join(missing)}")
         try:
-            findings = self._found(looks, table, context)
+            with self._second(context) as second:
+                findings = self._found(looks, table, context, second)
         except ValueError as error:
             raise UserError(f"decontaminate: {error}") from None
         if self.paraphrases and self.paraphrases.judge:
@@ -176,7 +198,35 @@ class Decontaminate(Stage):
         except ValueError as error:
             raise UserError(f"decontaminate: {error}") from None
 
-    def _found(self, looks: Sequence[pl.DataFrame], table: Table, context: Context) -> Any:
+    @contextmanager
+    def _second(self, context: Context) -> Iterator[Any]:
+        """What the second tier is run with: False, or its model, open, and whether a judge asks."""
+        given = self.paraphrases
+        if given is None:
+            yield False
+            return
+        from decontam.embedding import Model
+        from decontam.semantic import Second
+
+        if given.embeddings is None:
+            yield Second(None, given.judge is not None)
+            return
+        from dataengine.models.session import session
+
+        assert context.ledger is not None and given.floor is not None
+        name, across = given.embeddings, given.across if given.across is not None else given.floor
+        with session(given.models, context.ledger, given.usd) as opened:
+            known = opened.models.configs[name].identity()
+
+            def embed(texts: Sequence[str]) -> Any:
+                return opened.embed(name, texts, self.name)
+
+            model = Model(str(sorted(known.items())), embed, given.floor, across)
+            yield Second(model, given.judge is not None)
+
+    def _found(
+        self, looks: Sequence[pl.DataFrame], table: Table, context: Context, second: Any
+    ) -> Any:
         """What the looks amount to; nothing, of no rows, where no suite has its items at hand."""
         from decontam.check import as_suite
         from decontam.evidence import EVIDENCE
@@ -199,7 +249,7 @@ class Decontaminate(Stage):
             from decontam.semantic import with_paraphrases
 
             suites = [as_suite(s, {}) for s in self._present]
-            found = with_paraphrases(found, checker.index, suites, batches, context.cache)
+            found = with_paraphrases(found, checker.index, suites, batches, context.cache, second)
         return found
 
     def _judged(self, findings: Any, second: Paraphrases, context: Context) -> Any:
@@ -212,6 +262,11 @@ class Decontaminate(Stage):
 
 
 OLDEST = pl.CompatLevel.oldest()
+TEXTS_BESIDE = {
+    kind: [c for c in (*columns, "own") if c not in (*conversation(kind), "verifier")]
+    for kind, columns in CONTENT.items()
+}
+"""What a row says beside its turns."""
 
 
 def view_batches(view: View) -> Iterator[Any]:
@@ -221,9 +276,9 @@ def view_batches(view: View) -> Iterator[Any]:
     columns = Columns()
     table = view.part.table()
     whole = table.select(list(conversation(view.kind))).combine_chunks()
-    if view.kind == "rlvr":
-        truths = view.part.frame(view.kind, ["ground_truth"])["ground_truth"]
-        whole = whole.append_column("ground_truth", truths.to_arrow(compat_level=OLDEST))
+    for column in view.part.frame(view.kind, TEXTS_BESIDE[view.kind]).get_columns():
+        if column.null_count() < len(column):
+            whole = whole.append_column(column.name, column.to_arrow(compat_level=OLDEST))
     step = max(1, BLOCK * view.part.rows // max(whole.nbytes, 1))
     for start in range(0, len(view), step):
         rows = view.take(start, min(start + step, len(view)))

@@ -102,6 +102,25 @@ def test_kept_lines_keep_their_bytes_and_blank_lines_count(tmp_path):
     assert (tmp_path / "clean/rows.jsonl").read_bytes() == b"\xef\xbb\xbf" + lines[0] + lines[3]
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8", "utf-8-sig", "utf-16"])
+def test_kept_lines_of_csv_keep_their_bytes_and_blank_lines_count(tmp_path, encoding):
+    lines = [
+        "sep=;\r\n",
+        "Frage;Antwort\r\n",
+        "\r\n",
+        f'"{LEAK}";x\r\n',
+        '"Größe;\nsüß";  "y" \n',
+        'Öl;"z"',
+    ]
+    (tmp_path / "rows.csv").write_bytes("".join(lines).encode(encoding))
+    found = check([tmp_path / "rows.csv"], [SUITE], cache=tmp_path / "cache")
+    assert found.decisions["row"].to_list() == [3]
+    (told,) = clean(found, [tmp_path / "rows.csv"], tmp_path / "clean")
+    assert told.endswith("rows.csv: 2 rows, 1 dropped")
+    left = "".join(lines[:3] + lines[4:]).encode(encoding)
+    assert (tmp_path / "clean/rows.csv").read_bytes() == left
+
+
 def test_a_file_that_was_not_checked_or_has_changed_is_refused(tmp_path):
     write_lines(tmp_path / "rows.jsonl", rows(True, False))
     found = check([tmp_path / "rows.jsonl"], [SUITE], cache=tmp_path / "cache")

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from decontam.kinds import KINDS, Filler
+from decontam.kinds import KINDS
+from decontam.kinds.text import Filler
 
 ITEM = {
     "id": "i",
@@ -57,6 +58,26 @@ def test_code_gets_other_names_and_keeps_its_types() -> None:
     assert "first" not in made[0]
     assert made[0].count("int") == 2
     assert planted("code renamed") is None
+
+
+def test_lines_are_marked_and_text_is_escaped() -> None:
+    made = planted("line marks", {"id": "l", "prompt": "One.\nTwo."})
+    assert made is not None and made[0].split("One.")[0] == made[0].split("\n")[1].split("Two.")[0]
+    assert planted("escaped in JSON", {"id": "e", "prompt": "Où?"}) == ['{"input": "O\\u00f9?"}']
+    assert planted("escaped in JSON") is None
+
+
+def test_simplified_chinese_becomes_traditional() -> None:
+    assert planted("traditional", {"id": "z", "prompt": "中国的问题"}) == ["中國的問題"]
+    assert planted("traditional") is None
+
+
+def test_what_says_little_is_planted_under_another_question() -> None:
+    item = {"id": "b", "prompt": "Is it?", "answer": "Yes", "choices": ["Yes", "No"]}
+    assert planted("its bare answer", item) == [FILLER.turns[0], "Yes"]
+    assert planted("its short choices", item) == [f"{FILLER.turns[0]}\n- Yes\n- No"]
+    assert planted("its bare answer", ITEM | {"answer": "It is a long one"}) is None
+    assert planted("its short choices", item | {"choices": ["Only if it rains", "No"]}) is None
 
 
 def test_kinds_leave_items_alone_that_they_do_not_apply_to() -> None:

@@ -49,6 +49,17 @@ def test_check_writes_and_exits_as_asked(place: Path) -> None:
     assert found.report["inputs"][0]["xxh3_128"]
 
 
+def test_an_excel_export_is_read_like_any_file_and_said_so(place: Path) -> None:
+    Path("rows.csv").write_bytes(f"frage;müsste\r\n{QUESTION};süß\r\n".encode("cp1252"))
+    told = RUN.invoke(
+        cli.app,
+        ["check", "--rows", "rows.csv", "--suites", "suite.jsonl", "--out", "o", "--cache", "c"],
+    )
+    assert told.exit_code == 0
+    assert told.stderr == "note: rows.csv is read with semicolon between fields, encoding cp1252\n"
+    assert Findings.read(Path("o")).decisions["row"].to_list() == [2]
+
+
 def test_show_marks_the_match_on_both_sides(place: Path) -> None:
     check()
     text = RUN.invoke(cli.app, ["show", "out"]).output

@@ -15,9 +15,11 @@ import pytest
 from dataengine.errors import UserError
 from decontam.__main__ import main
 from decontam.agreement import Agreement, agreement, quantities, stated
-from decontam.check import check
-from decontam.embedding import Near
-from decontam.semantic import crowded, verdict
+from decontam.batches import Columns, read_batches
+from decontam.check import Checker, as_suite, check
+from decontam.embedding import Model, Near
+from decontam.index import load_or_build
+from decontam.semantic import Second, crowded, verdict, with_paraphrases, words
 
 BAKERY = "Marta sells 37 croissants and twelve rolls a day. How many does Marta sell in 5 days?"
 RAIN = "Snow fell on Oslo for 9 days, 14 inches a day. How many inches of snow fell on Oslo?"
@@ -224,6 +226,81 @@ def test_the_first_tier_s_decisions_stand(found) -> None:
 def test_a_policy_forgives_paraphrases_too(found) -> None:
     findings = found(REPHRASED, policy={"allow_ids": {"bakery": "ours"}})
     assert lines(findings) == [("r0", "bakery", "keep-by-policy", "paraphrase")]
+
+
+def angled(**cosines: float):
+    """An embedder: a text that has a word is at its cosine from every item, which has none."""
+
+    def embed(texts: list[str]) -> np.ndarray:
+        told = [next((c for word, c in cosines.items() if word in text), 1.0) for text in texts]
+        return np.array([[c, (1 - c * c) ** 0.5] for c in told], np.float32)
+
+    return embed
+
+
+@pytest.fixture
+def second(tmp_path: Path):
+    """second(model, *texts): lines of the second tier, by row, item, rule and score."""
+
+    def go(model: Model, *texts: str, asked: bool, items: int = 1, prompts=()):
+        file = tmp_path / "rows.jsonl"
+        file.write_text("".join(json.dumps({"prompt": text}) + "\n" for text in texts))
+        asks = prompts or [
+            f"Who sewed quilt {'abcdefg'[n]} before all others?" for n in range(items)
+        ]
+        listed = [{"id": str(n), "prompt": text} for n, text in enumerate(asks)]
+        protected = [as_suite(("mine", "development", listed, None), {})]
+        checker = Checker(load_or_build(protected, tmp_path / "cache"), protected)
+        first = checker.run(read_batches([file], Columns(None)), 1)
+        batches = read_batches([file], Columns(None))
+        told = with_paraphrases(
+            first, checker.index, protected, batches, tmp_path, Second(model, asked)
+        )
+        rows = told.evidence.select("row", "eval_id", "rule", "score").rows()
+        return [(row, i, rule, round(score, 2)) for row, i, rule, score in rows]
+
+    return go
+
+
+def test_a_model_s_cosines_are_put_on_the_scale_of_its_floor(second) -> None:
+    model = Model("narrow", angled(first=0.92, second=0.95, third=0.87), floor=0.88)
+    texts = [f"A {n} text of quite other words." for n in ("first", "second", "third")]
+    near = [(1, "0", "maybe a paraphrase", 0.8), (2, "0", "maybe a paraphrase", 0.88)]
+    assert second(model, *texts, asked=True) == near
+    assert second(model, *texts, asked=False) == near[1:]
+
+
+def test_another_script_has_a_floor_of_its_own(second) -> None:
+    model = Model("wide", angled(english=0.86, 谁=0.86), floor=0.9, across=0.8)
+    found = second(model, "An english text of other words.", "是谁缝制了第一床被子？", asked=True)
+    assert found == [(2, "0", "maybe a paraphrase", 0.79)]
+
+
+def test_a_row_is_in_doubt_about_its_nearest_items_alone(second) -> None:
+    cosines = {f"quilt {letter}": 0.82 + place / 50 for place, letter in enumerate("cabgedf")}
+    found = second(
+        Model("spread", angled(**cosines), floor=0.8),
+        "A text of quite other words.",
+        asked=True,
+        items=7,
+    )
+    assert [(line[1], line[3]) for line in found] == [("3", 0.88), ("4", 0.85), ("5", 0.91)]
+
+
+def test_examples_in_code_contradict_nothing(second) -> None:
+    item = 'def stitched(rows):\n    """Rows that are sewn. >>> stitched([3, 14])\n    9\n    """'
+    row = "function sewn(lines) {  // The lines that are stitched: sewn([5, 21]) gives 17"
+    prose = "Of 5 rows and 21 lines, how many are sewn in 17 days?"
+    model = Model("code", angled(sewn=0.8), floor=0.7)
+    rules = [
+        second(model, row, asked=True, prompts=[prompt])[0][2]
+        for prompt in (item, prose.replace("sewn", "made").replace("21", "48"))
+    ]
+    assert rules == ["maybe a paraphrase", "paraphrase with other numbers"]
+
+
+def test_text_without_spaces_has_words() -> None:
+    assert [words(t) for t in ("two words", "大众社会理论表明", "", "x 大众")] == [2, 5, 0, 3]
 
 
 def test_vectors_of_the_items_are_kept(found, tmp_path: Path, monkeypatch) -> None:

@@ -151,6 +151,9 @@ class FaultServer:
             finish = "content_filter"
         if what not in ("empty", "broken_off"):
             self.answered[body] += 1
+        if isinstance(content, dict) and "data" in content:  # embeddings, whole
+            self._write(writer, 200, content)
+            return
         message = content if isinstance(content, dict) else {"content": content}
         message = {"role": "assistant", **message}
         if what == "refusal":

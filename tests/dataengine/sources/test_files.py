@@ -162,6 +162,16 @@ def test_one_record_is_not_taken_for_a_wrapping(tmp_path):
     assert read(tmp_path, "a.json")[0].height == 1
 
 
+def test_an_excel_export_gives_rows_and_a_line_that_says_how_it_was_read(tmp_path):
+    (tmp_path / "a.csv").write_bytes('Frage;Antwort\r\n"Süß;\r\noder?";1,5 €\r\n'.encode("cp1252"))
+    rows, failed = read(tmp_path, "a.csv", columns={"prompt": "Frage", "completion": "Antwort"})
+    assert failed.is_empty() and rows["provenance"].struct["row"].to_list() == [2]
+    assert [t["content"] for t in rows["messages"][0]] == ["Süß;\r\noder?", "1,5 €"]
+    assert list(reader(tmp_path, "a.csv").notes()) == [
+        "a: a.csv is read with semicolon between fields, encoding cp1252"
+    ]
+
+
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet"])
 def test_a_file_without_rows_is_no_error(tmp_path, name):
     texts = {"a.jsonl": "", "a.csv": "prompt,completion\n"}

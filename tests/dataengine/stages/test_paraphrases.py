@@ -117,6 +117,47 @@ def test_a_judge_that_fails_decides_nothing(mixture, built, serving, tmp_path: P
     assert "judge-1: no verdict (" in evidence["reason"][1]
 
 
+def test_an_endpoint_gives_the_embeddings_and_a_judge_decides(
+    mixture, built, serving, tmp_path: Path
+) -> None:
+    """The endpoint's cosines are narrow: 0.9 is its floor."""
+
+    def answer(body: dict[str, Any]) -> Any:
+        if "messages" in body:
+            return judge(body)
+        told = [(("Marta" in t) * 1.0, ("quilt" in t) * 1.0, 1.5) for t in body["input"]]
+        return {"data": [{"index": i, "embedding": e} for i, e in enumerate(told)]}
+
+    server = serving(answer)
+    endpoint = {"backend": "openai", "base_url": server.url}
+    models = {"wise": endpoint | {"model": "judge-1"}, "e5": endpoint | {"model": "e5"}}
+    given = {"embeddings": "e5", "floor": 0.9, "judge": "wise"}
+    file = mixture(given, models=models)
+    [does] = [one.stage.explain() for one in plan(load(file)) if one.stage.name == "decontaminate"]
+    assert does == "against evals, paraphrases too by e5, those in doubt judged by wise"
+    built(file)
+    account, evidence = stage_tables(tmp_path / "out")
+    assert evidence.select("eval_id", "decision", "rule").rows() == [
+        ("bakery", "drop", "paraphrase"),
+        ("quilt", "drop", "maybe a paraphrase"),
+        ("quilt", "keep-by-judge", "maybe a paraphrase"),
+    ]
+    assert account["figures"]["paraphrases"]["floor"] == 0.9
+    asked = server.asked.total()
+    again = tmp_path / "again"
+    again.mkdir()
+    (again / "ledger.sqlite").write_bytes((tmp_path / "out" / "ledger.sqlite").read_bytes())
+    built(file, out="again")
+    assert server.asked.total() == asked
+
+
+@pytest.mark.parametrize("given", [{"embeddings": "e5"}, {"floor": 0.9}])
+def test_embeddings_and_their_floor_go_together(mixture, given) -> None:
+    models = {"e5": {"backend": "openai", "base_url": "http://localhost:1/v1", "model": "e5"}}
+    with pytest.raises(UserError, match="embeddings and floor go together"):
+        load(mixture(given, models=models))
+
+
 def test_a_judge_nobody_knows(mixture) -> None:
     with pytest.raises(UserError, match=r"decontaminate.paraphrases: unknown model 'wise'"):
         load(mixture({"judge": "wise"}))
