@@ -75,7 +75,7 @@ def plain_length(data, i, end):
 
 @inlined
 def is_stop(byte):
-    return byte == QUOTE or byte == BACKSLASH or byte == NEWLINE
+    return byte in (QUOTE, BACKSLASH, NEWLINE)
 
 
 @inlined
