@@ -14,11 +14,11 @@ from trl.import_utils import is_vllm_available
 
 from dataengine.errors import UserError
 from eval.verifiers.registry import require
-from eval.verifiers.reward import Reward
 from eval.verifiers.verdict import UnknownVerifier
 from train.checks import rendered
 from train.command import main
 from train.job import Job, Stage, model_arguments
+from train.reward import RolloutReward
 
 
 def check(job: Job) -> dict[str, Any]:
@@ -45,7 +45,9 @@ def trainer(job: Job) -> GRPOTrainer:
         config.use_vllm = True
     return GRPOTrainer(
         model=job.options.model,
-        reward_funcs=Reward(),
+        reward_funcs=RolloutReward(
+            tokenizer=job.tokenizer, variables=config.chat_template_kwargs or {}
+        ),
         args=config,
         train_dataset=job.data.train,
         eval_dataset=job.validation,

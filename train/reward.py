@@ -1,0 +1,62 @@
+"""Verifier rewards for rollouts: what a policy said after its thinking, judged by `eval.verifiers`.
+
+A chat template may open the thought in the prompt (Qwen 3.5, R1 distills). A completion that never
+closes it is no answer, whatever it guesses on the way, and no opening tag in it says so.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from eval.verifiers.response import final_answer, opens_thought, read
+from eval.verifiers.reward import Completion, Reward
+from train import render
+
+UNFINISHED = "<think>"
+"""A thought that does not end: the verifiers' reading of it is that nothing was answered."""
+
+
+@dataclass
+class RolloutReward(Reward):
+    """The reward function for TRL's trainers; `settings` as in Reward."""
+
+    tokenizer: PreTrainedTokenizerBase = field(kw_only=True)
+    variables: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    """What the trainer gives the template for every prompt (`chat_template_kwargs`)."""
+
+    def __call__(
+        self,
+        prompts: Sequence[Any],
+        completions: Sequence[Completion],
+        *,
+        completion_ids: Sequence[Sequence[int]],
+        **columns: Any,
+    ) -> list[float | None]:
+        said = [
+            self.said(*rollout)
+            for rollout in zip(prompts, completions, completion_ids, strict=True)
+        ]
+        return super().__call__(prompts, said, **columns)
+
+    def said(self, prompt: Any, completion: Completion, tokens: Sequence[int]) -> Completion:
+        """What is judged: the answer after the thought, or a thought without an end."""
+        row = {"chat_template_kwargs": dict(self.variables)}
+        opened = opens_thought(render.text(self.tokenizer, prompt, row, generation=True))
+        whole = self._decoded(tokens)
+        if read(whole, opened).answer is None:
+            return UNFINISHED
+        if not isinstance(completion, str) and len(completion) > 1:
+            return completion  # calls and their results: the last turn is the answer
+        return final_answer(whole, opened) or ""
+
+    def _decoded(self, tokens: Sequence[int]) -> str:
+        """The text without special tokens, save the tags of thoughts where they are such."""
+        special = {
+            token
+            for token in self.tokenizer.all_special_ids
+            if "think" not in self.tokenizer.decode([token]).lower()
+        }
+        kept = [token for token in tokens if token not in special]
+        return str(self.tokenizer.decode(kept, skip_special_tokens=False))
