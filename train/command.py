@@ -7,7 +7,6 @@ accelerate launch --config_file train/accelerate/fsdp2.yaml -m train.sft --data 
 """
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -21,11 +20,11 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from trl import ModelConfig, TrlParser
 
 from dataengine.errors import UserError
-from train import card, plan, recipe
+from train import card, lineage, plan, recipe
 from train.clock import Clock
 from train.data import open_data
 from train.job import Job, Options, Stage
-from train.resume import last_checkpoint
+from train.resume import last_checkpoint, refuse_another
 
 
 def main(stage: Stage, argv: Sequence[str] | None = None) -> None:
@@ -47,18 +46,21 @@ def run(stage: Stage, argv: list[str]) -> Path:
     if job.options.dry_run:
         return out
     checkpoint = _checkpoint(job, out)
+    told, as_run = lineage.lineage(stage.name, job), card.recipe(job)
     trainer = _trainer(stage, job)
     trainer.add_callback(Clock())
+    trainer.add_callback(lineage.Checkpoints(told))
     lost = len(job.data.train) - len(trainer.train_dataset)
     if lost > 0 and not getattr(job.config, "packing", False):
         found["rows that TRL left out (nothing to train on within the length)"] = lost
     if PartialState().is_main_process:
-        card.write_manifest(out, card.lineage(stage.name, job))
+        lineage.write(out, told)
+        (out / "recipe.yaml").write_text(as_run, encoding="utf-8")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trainer.save_model(str(out))
     trainer.save_state()
     if PartialState().is_main_process:
-        card.write(out, stage.name, job, trainer.state, found)
+        card.write(out, stage.name, job, told, trainer.state, found)
     say(f"model, card and curves: {out}")
     return out
 
@@ -189,11 +191,6 @@ def _checkpoint(job: Job, out: Path) -> Path | None:
     if checkpoint is None:
         say(f"{out}: no complete checkpoint, starting from the beginning")
         return None
-    before = json.loads((out / card.MANIFEST).read_text(encoding="utf-8"))["stages"][-1]
-    if before["fingerprint"] != job.data.fingerprint:
-        raise UserError(
-            f"--resume: {out} was training on data {before['fingerprint']}, "
-            f"--data {job.options.data} is {job.data.fingerprint}"
-        )
+    refuse_another(out, job)
     say(f"resuming from {checkpoint.name}")
     return checkpoint

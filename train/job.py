@@ -1,5 +1,6 @@
 """What a trainer is given: the options that are ours, TRL's arguments, the data, the tokenizer."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,6 +55,16 @@ class Job:
     def validation(self) -> Dataset | None:
         """The held-out rows, where the arguments ask for evaluation during training."""
         return self.data.validation if self.config.eval_strategy != "no" else None
+
+    @property
+    def devices(self) -> int:
+        return int(os.environ.get("WORLD_SIZE", "1"))
+
+    @property
+    def batch(self) -> int:
+        """Rows per optimiser step over all devices."""
+        per_step = self.config.per_device_train_batch_size * self.config.gradient_accumulation_steps
+        return int(per_step * self.devices)
 
     def cut(self, tokens: int) -> int:
         """How many of a row's tokens `max_length` keeps."""

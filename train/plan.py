@@ -1,10 +1,9 @@
 """What a run will do, worked out before it does it: the output of `--dry-run`."""
 
-import os
 from typing import Any
 
 from eval.suites import shipped
-from train import card
+from train import lineage
 from train.checks import spaced
 from train.job import Job, Stage, arguments
 
@@ -31,9 +30,7 @@ def lines(stage: Stage, job: Job, found: dict[str, Any]) -> list[str]:
 
 def estimate(stage: Stage, job: Job) -> dict[str, Any]:
     """Effective batch, optimiser steps and tokens of the run; tokens from a sample of rows."""
-    config, rows = job.config, len(job.data.train)
-    devices = int(os.environ.get("WORLD_SIZE", "1"))
-    batch = config.per_device_train_batch_size * devices * config.gradient_accumulation_steps
+    config, rows, batch = job.config, len(job.data.train), job.batch
     sample = spaced(job.data.train, SAMPLE)
     counted = sum(stage.length(job, row) for row in sample)
     tokens_per_pass = counted * rows // max(len(sample), 1)
@@ -50,7 +47,7 @@ def estimate(stage: Stage, job: Job) -> dict[str, Any]:
     exact = "" if len(sample) == rows else f" (from {len(sample)} rows)"
     return {
         "batch": batch,
-        "how": f"{config.per_device_train_batch_size} rows x {devices} devices x "
+        "how": f"{config.per_device_train_batch_size} rows x {job.devices} devices x "
         f"{config.gradient_accumulation_steps} accumulation steps",
         "steps": steps,
         "tokens": tokens_per_pass * steps // per_epoch,
@@ -65,6 +62,6 @@ def _coverage(job: Job) -> list[str]:
     asked = [name for name in wanted if name not in tiers] + [
         suite.name for suite in shipped().values() if suite.tier in wanted
     ]
-    told = card.covered(card.lineage("", job))
+    told = lineage.covered(lineage.lineage("", job))
     silent = [name for name in asked if name not in told]
     return [f"not decontaminated against: {', '.join(silent)}"] if silent else []
