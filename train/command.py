@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from trl import ModelConfig, TrlParser
 
 from dataengine.errors import UserError
@@ -25,6 +24,7 @@ from train.clock import Clock
 from train.data import open_data
 from train.job import Job, Options, Stage
 from train.resume import last_checkpoint, refuse_another
+from train.start import Start, open_start
 
 
 def main(stage: Stage, argv: Sequence[str] | None = None) -> None:
@@ -102,7 +102,7 @@ def prepare(stage: Stage, argv: list[str]) -> Job:
     with PartialState().main_process_first():
         data = open_data(options.data, stage.kind, allow_undeclared=options.allow_undeclared)
     given = frozenset(chosen.arguments) | _given(argv)
-    return Job(options, chosen, config, model, data, _tokenizer(options.model, config), given)
+    return Job(options, chosen, config, model, data, _start(options, config), given)
 
 
 class _Parser(TrlParser):
@@ -113,7 +113,7 @@ class _Parser(TrlParser):
 def _arguments(
     stage: Stage, chosen: recipe.Recipe | None, config: type, argv: list[str]
 ) -> tuple[Options, Any, ModelConfig]:
-    types: Any = (Options, config, ModelConfig)
+    types: Any = (stage.options, config, ModelConfig)
     parser = _Parser(types, prog=f"python -m train.{stage.name}")
     parser.allow_abbrev = False
     known = {action.dest for action in parser._actions}
@@ -167,18 +167,11 @@ def _accumulation(chosen: recipe.Recipe, given: argparse.Namespace) -> int:
     return chosen.batch_size // at_once
 
 
-def _tokenizer(model: str, config: Any) -> PreTrainedTokenizerBase:
-    template = getattr(config, "chat_template_path", None)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(model)
-        if template and Path(template).is_file():
-            tokenizer.chat_template = Path(template).read_text(encoding="utf-8")
-        elif template:
-            tokenizer.chat_template = AutoTokenizer.from_pretrained(template).chat_template
-    except (OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise UserError(f"--model {model}: no tokenizer to be read there: {first}") from None
-    return tokenizer
+def _start(options: Options, config: Any) -> Start:
+    """The start model, with the template and the EOS that the arguments give it."""
+    of = config if hasattr(config, "chat_template_path") else options
+    template, eos = getattr(of, "chat_template_path", None), getattr(of, "eos_token", None)
+    return open_start(options.model, template, eos, grows=of is config)
 
 
 def _checkpoint(job: Job, out: Path) -> Path | None:

@@ -23,6 +23,7 @@ def lines(stage: Stage, job: Job, found: dict[str, Any]) -> list[str]:
         *_coverage(job),
         f"rows: {len(job.data.train):,}",
         f"effective batch: {size['batch']} = {size['how']}",
+        *_more_than_the_data(size),
         f"steps: {size['steps']:,}",
         f"tokens: {size['tokens']:,}{size['basis']}",
     ]
@@ -40,19 +41,29 @@ def estimate(stage: Stage, job: Job) -> dict[str, Any]:
     elif generations := getattr(config, "num_generations", None):
         passed = rows * generations * getattr(config, "num_iterations", 1)
         tokens_per_pass *= generations
-    elif job.recipe.trainer == "kto":
+    elif job.recipe.trainer == "kto" and "completion" not in job.data.train.column_names:
         passed = 2 * rows  # each side of a pair is a row of its own
     per_epoch = max(-(-passed // batch), 1)
     steps = config.max_steps if config.max_steps > 0 else round(per_epoch * config.num_train_epochs)
     exact = "" if len(sample) == rows else f" (from {len(sample)} rows)"
     return {
         "batch": batch,
+        "passed": passed,
         "how": f"{config.per_device_train_batch_size} rows x {job.devices} devices x "
         f"{config.gradient_accumulation_steps} accumulation steps",
         "steps": steps,
         "tokens": tokens_per_pass * steps // per_epoch,
         "basis": exact,
     }
+
+
+def _more_than_the_data(size: dict[str, Any]) -> list[str]:
+    if size["batch"] <= size["passed"]:
+        return []
+    return [
+        f"note: the batch is larger than the data ({size['passed']:,} rows): each step is an "
+        "epoch; set --gradient_accumulation_steps"
+    ]
 
 
 def _coverage(job: Job) -> list[str]:

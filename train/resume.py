@@ -26,8 +26,12 @@ def refuse_another(out: Path, job: Job) -> None:
     begun = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
     new = yaml.safe_load(yaml.safe_dump(arguments(job)))
     model = stage.get("model") or {}
-    before = {"data": stage["fingerprint"], "recipe": stage["recipe"], "model": model.get("name")}
-    now = {
+    before: dict[str, Any] = {
+        "data": stage["fingerprint"],
+        "recipe": stage["recipe"],
+        "model": model.get("name"),
+    }
+    now: dict[str, Any] = {
         "data": job.data.fingerprint,
         "recipe": job.recipe.name,
         "model": model_name(job.options.model),

@@ -19,12 +19,16 @@ UNFINISHED = "<think>"
 
 
 @dataclass
-class RolloutReward(Reward):
-    """The reward function for TRL's trainers; `settings` as in Reward."""
+class RolloutReward:
+    """The reward function for TRL's trainers."""
 
-    tokenizer: PreTrainedTokenizerBase = field(kw_only=True)
-    variables: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    tokenizer: PreTrainedTokenizerBase
+    variables: Mapping[str, Any] = field(default_factory=dict)
     """What the trainer gives the template for every prompt (`chat_template_kwargs`)."""
+    verifiers: Reward = field(default_factory=Reward)
+
+    def __post_init__(self) -> None:
+        self.__name__ = self.verifiers.__name__  # what TRL logs it as
 
     def __call__(
         self,
@@ -38,7 +42,7 @@ class RolloutReward(Reward):
             self.said(*rollout)
             for rollout in zip(prompts, completions, completion_ids, strict=True)
         ]
-        return super().__call__(prompts, said, **columns)
+        return self.verifiers(prompts, said, **columns)
 
     def said(self, prompt: Any, completion: Completion, tokens: Sequence[int]) -> Completion:
         """What is judged: the answer after the thought, or a thought without an end."""
@@ -56,7 +60,7 @@ class RolloutReward(Reward):
         special = {
             token
             for token in self.tokenizer.all_special_ids
-            if "think" not in self.tokenizer.decode([token]).lower()
+            if "think" not in render.decode(self.tokenizer, [token]).lower()
         }
         kept = [token for token in tokens if token not in special]
-        return str(self.tokenizer.decode(kept, skip_special_tokens=False))
+        return render.decode(self.tokenizer, kept)

@@ -217,6 +217,8 @@ def model_with(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
         tokenizer.chat_template = shipped.read_text() if known else template
         tokenizer.add_tokens(list(tokens), special_tokens=True)
         tokenizer.eos_token = eos
+        if "<|begin_of_text|>" in tokens:
+            tokenizer.bos_token = "<|begin_of_text|>"
         model.resize_token_embeddings(len(tokenizer))
         model.config.eos_token_id = model.generation_config.eos_token_id = tokenizer.eos_token_id
         folder = made[key] = tmp_path_factory.mktemp("model")

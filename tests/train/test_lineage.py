@@ -47,5 +47,5 @@ def test_a_manifest_that_is_no_json_is_one_line(sft, build, model_with):
 
     broken = model_with(None, tokens=("<broken>",))
     (broken / "dataengine_manifest.json").write_text("{")
-    with pytest.raises(UserError, match="dataengine_manifest.json is not JSON"):
+    with pytest.raises(UserError, match=r"dataengine_manifest\.json is not JSON"):
         sft(build("sft"), broken, "out", "--chat_template_path", "train/recipes/tulu.jinja")
