@@ -20,6 +20,7 @@ def lines(stage: Stage, job: Job, found: dict[str, Any]) -> list[str]:
         *(f"differs: {line}" for line in job.recipe.differs),
         *(f"  {name}: {value}" for name, value in sorted(arguments(job).items())),
         *(f"check: {name}: {value}" for name, value in found.items()),
+        *_replaced(job),
         *_coverage(job),
         f"rows: {len(job.data.train):,}",
         f"effective batch: {size['batch']} = {size['how']}",
@@ -55,6 +56,13 @@ def estimate(stage: Stage, job: Job) -> dict[str, Any]:
         "tokens": tokens_per_pass * steps // per_epoch,
         "basis": exact,
     }
+
+
+def _replaced(job: Job) -> list[str]:
+    if not job.start.replaced:
+        return []
+    template = arguments(job)["chat_template_path"]
+    return [f"note: the chat template {template} replaces the model's own, and is saved with it"]
 
 
 def _more_than_the_data(size: dict[str, Any]) -> list[str]:

@@ -22,6 +22,8 @@ class Start(NamedTuple):
     window: int | None
     adapter: bool
     """Whether the folder holds a LoRA adapter over another model."""
+    replaced: bool
+    """Whether the arguments put another chat template in the place of the model's own."""
 
 
 def open_start(model: str, template: str | None, eos: str | None, *, grows: bool) -> Start:
@@ -43,6 +45,7 @@ def open_start(model: str, template: str | None, eos: str | None, *, grows: bool
         first = str(error).strip().splitlines()[0]
         raise UserError(f"--model {model}: no model to be read there: {first}") from None
     _check_embedding(model, tokenizer, config)
+    own = tokenizer.chat_template
     if eos:
         if eos not in tokenizer.get_vocab():
             raise UserError(f"--eos_token {eos}: the tokenizer of {model} has no such token")
@@ -59,7 +62,9 @@ def open_start(model: str, template: str | None, eos: str | None, *, grows: bool
             "--chat_template_path (a .jinja file, or a model to take it from)"
         )
     window = getattr(config, "max_position_embeddings", None)
-    return Start(tokenizer, _ends(base or model, config, tokenizer), window, base is not None)
+    ends = _ends(base or model, config, tokenizer)
+    replaced = own not in (None, tokenizer.chat_template)
+    return Start(tokenizer, ends, window, base is not None, replaced)
 
 
 def adapter_base(model: str) -> str | None:
