@@ -55,10 +55,24 @@ class ChatOptions(Options):
 
 
 @dataclass
+class RolloutOptions(ChatOptions):
+    """What rollouts take beside TRL's arguments."""
+
+    judge: str | None = field(
+        default=None, metadata={"help": "a YAML file: the model that judges, and its budget"}
+    )
+    tools: list[str] = field(
+        default_factory=list,
+        metadata={"help": "functions that the policy may call, each as MODULE:FUNCTION"},
+    )
+
+
+@dataclass
 class Job:
     """Everything that a stage needs to make its trainer."""
 
-    options: Options
+    options: Any
+    """The stage's own: Options, or what it adds to them."""
     recipe: Recipe
     config: Any
     model: ModelConfig
@@ -66,6 +80,8 @@ class Job:
     start: Start
     given: frozenset[str]
     """The arguments that the command line or the recipe names; the others are TRL's defaults."""
+    tools: list[Callable[..., Any]] = field(default_factory=list)
+    """What the policy may call in its rollouts."""
 
     @property
     def validation(self) -> Dataset | None:

@@ -1,47 +1,59 @@
 """RL from verifiable rewards: `python -m train.rlvr --data DIR --model DIR --recipe NAME`.
 
-GRPO with the rewards of `eval/verifiers`, by the row's `verifier` and `ground_truth` columns. A
-verifier that could not decide gives no reward: the sample leaves the group's mean and spread, and
-`verifier/error_rate` counts it. Each verifier has its curve, `verifier/NAME/score`.
+GRPO, or RLOO by the recipe's `trainer`, with the rewards of `eval/verifiers`, by the row's
+`verifier` and `ground_truth` columns. A verifier that could not decide gives no reward: the sample
+leaves the group's mean and spread, and `verifier/error_rate` counts it. Each verifier has its
+curve, `verifier/NAME/score`.
 """
 
 import json
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
-from trl import GRPOConfig, GRPOTrainer, get_peft_config, get_quantization_config
+from transformers.utils import get_json_schema
+from trl import (
+    GRPOConfig,
+    GRPOTrainer,
+    RLOOConfig,
+    RLOOTrainer,
+    get_peft_config,
+    get_quantization_config,
+)
 from trl.import_utils import is_vllm_available
 
 from dataengine.errors import UserError
 from eval.verifiers.registry import verifier
 from eval.verifiers.verdict import Unavailable, VerifierError
-from eval.verifiers.weighted import parts
-from train import render
+from train import judge, render, tools
 from train.checks import check_rendering, worth_checking
 from train.command import main
-from train.job import ChatOptions, Job, Stage, model_arguments
+from train.job import Job, RolloutOptions, Stage, model_arguments
+from train.judge import Judge
 from train.model import start_model
-from train.reward import RolloutReward
+from train.reward import RolloutReward, named
+
+TRAINERS = {"grpo": GRPOTrainer, "rloo": RLOOTrainer}
 
 
 def check(job: Job) -> dict[str, Any]:
     """Every verifier can run, every prompt is rendered whole, and one batch of them is there."""
     rows, config = job.data.train, job.config
+    if job.options.judge:
+        judge.read(job.options.judge)
+    check_tools(job)
     names = named_verifiers(rows)
     for name, (number, first) in names.items():
         try:
-            refuse_unready(name)
+            refuse_unready(name, bool(job.options.judge))
         except VerifierError as error:
             raise UserError(
                 f"--data {job.options.data}: {number} rows (first: {first}) name the verifier "
                 f"{name}, which cannot run here: {error}"
             ) from None
-    config.chat_template_kwargs = variables(job)
-    prompts = worth_checking(rows, ("prompt",))
-    found = check_rendering(job.tokenizer, ((row, row["prompt"]) for row in prompts))
     needed = config.generation_batch_size // config.num_generations
     if len(rows) < needed:
         raise UserError(
@@ -49,7 +61,25 @@ def check(job: Job) -> dict[str, Any]:
             f"generation batch ({config.generation_batch_size} samples, {config.num_generations} a "
             "prompt), so no step would be made; set --generation_batch_size"
         )
-    return {"verifiers": ", ".join(names), **found}
+    return {"verifiers": ", ".join(names), **check_prompts(job)}
+
+
+def check_prompts(job: Job) -> dict[str, Any]:
+    """Every prompt is rendered whole, and has room for an answer in the model's window."""
+    rows = job.data.train
+    job.config.chat_template_kwargs = variables(job)
+    prompts = worth_checking(rows, ("prompt",))
+    offered = [as_trl_renders(job, row) for row in prompts]
+    found = check_rendering(job.tokenizer, ((row, row["prompt"]) for row in offered))
+    window = job.start.window
+    beyond = sum(length(job, row) > window for row in prompts) if window else 0
+    if beyond:
+        raise UserError(
+            f"{beyond} of {len(prompts)} prompts looked at leave no room for "
+            f"{job.config.max_completion_length} tokens in the model's window of {window}; set "
+            "--max_completion_length, or drop them with a length filter in the mixture"
+        )
+    return found
 
 
 def named_verifiers(rows: Dataset) -> dict[str, tuple[int, str]]:
@@ -57,25 +87,44 @@ def named_verifiers(rows: Dataset) -> dict[str, tuple[int, str]]:
     found: dict[str, tuple[int, str]] = {}
     ids = rows["id"] if "id" in rows.column_names else range(len(rows))
     for row, name, truth in zip(ids, rows["verifier"], rows["ground_truth"], strict=True):
-        for each in {name} | (_parts(truth) if name == "weighted" else set()):
+        for each in {asked for asked, _ in named(name, truth)}:
             count, first = found.get(each, (0, str(row)))
             found[each] = (count + 1, first)
     return dict(sorted(found.items()))
 
 
-def _parts(truth: str) -> set[str]:
-    try:
-        return {part.verifier for part in parts(truth)}
-    except VerifierError:
-        return set()  # a label that cannot be read is an error of its own row
-
-
-def refuse_unready(name: str) -> None:
+def refuse_unready(name: str, judged: bool) -> None:
     """UnknownVerifier, or Unavailable where what it needs is not here."""
     found = verifier(name)
     found.ready()
-    if found.takes("ask"):
-        raise Unavailable("it asks a model, and none is given")
+    if found.takes("ask") and not judged:
+        raise Unavailable("it asks a model, and none is given; give --judge judge.yaml")
+
+
+def check_tools(job: Job) -> None:
+    """Import the tools, and refuse rows that offer others: TRL offers all prompts the same."""
+    job.tools = tools.load(job.options.tools)
+    if job.tools and job.recipe.trainer != "grpo":
+        raise UserError(f"--tools: TRL's {job.recipe.trainer} calls none; take a grpo recipe")
+    if "tools" not in job.data.train.column_names:
+        return
+    known = {function.__name__ for function in job.tools}
+    missing: Counter[str] = Counter()
+    for row in job.data.train:
+        offered = render.arguments(row)["tools"] or ()
+        missing.update({tool.get("function", tool)["name"] for tool in offered} - known)
+    if missing:
+        told = ", ".join(f"{name} (in {count} rows)" for name, count in missing.most_common(5))
+        raise UserError(
+            f"--data {job.options.data}: rows offer tools that nothing here would run: {told}; "
+            "give them as --tools MODULE:FUNCTION"
+        )
+
+
+def as_trl_renders(job: Job, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with the tools and variables that TRL gives to every prompt of the run."""
+    schemas = [get_json_schema(function) for function in job.tools]
+    return {**row, "tools": schemas, "chat_template_kwargs": job.config.chat_template_kwargs}
 
 
 def variables(job: Job) -> dict[str, Any]:
@@ -99,30 +148,42 @@ def variables(job: Job) -> dict[str, Any]:
 
 def length(job: Job, row: Mapping[str, Any]) -> int:
     """Tokens of a prompt and of the longest completion that may follow it."""
+    row = as_trl_renders(job, row)
     prompt = render.ids(job.tokenizer, row["prompt"], row, generation=True)
     return len(prompt) + job.config.max_completion_length
 
 
-def trainer(job: Job) -> GRPOTrainer:
+def trainer(job: Job) -> Any:
     """TRL's trainer over the job's prompts; vLLM generates where there is a GPU and vLLM."""
     config = model_arguments(job)
     if torch.cuda.is_available() and is_vllm_available() and "use_vllm" not in job.given:
         config.use_vllm = True
-    return GRPOTrainer(
+    asked = None
+    if job.options.judge:
+        asked = Judge(judge.read(job.options.judge), Path(config.output_dir) / "judge")
+    more = {"tools": job.tools} if job.tools else {}
+    return TRAINERS[job.recipe.trainer](
         model=start_model(job),
-        reward_funcs=RolloutReward(
-            tokenizer=job.tokenizer, variables=config.chat_template_kwargs or {}
-        ),
+        reward_funcs=RolloutReward(job.tokenizer, config.chat_template_kwargs or {}, asked),
         args=config,
         train_dataset=job.data.train,
         eval_dataset=job.validation,
         processing_class=job.tokenizer,
         quantization_config=get_quantization_config(job.model),
         peft_config=get_peft_config(job.model),
+        **more,
     )
 
 
-STAGE = Stage("rlvr", "rlvr", {"grpo": GRPOConfig}, check, length, trainer, ChatOptions)
+STAGE = Stage(
+    "rlvr",
+    "rlvr",
+    {"grpo": GRPOConfig, "rloo": RLOOConfig},
+    check,
+    length,
+    trainer,
+    RolloutOptions,
+)
 
 if __name__ == "__main__":
     main(STAGE)

@@ -202,12 +202,15 @@ def model_with(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
     made: dict[Any, Path] = {}
 
     def make(
-        template: str | None, eos: str = "<|im_end|>", tokens: tuple[str, ...] = CHATML
+        template: str | None,
+        eos: str = "<|im_end|>",
+        tokens: tuple[str, ...] = CHATML,
+        window: int = 512,
     ) -> Path:
         import trl
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        key = (template, eos, tokens)
+        key = (template, eos, tokens, window)
         if key in made:
             return made[key]
         shipped = Path(trl.__file__).parent / "chat_templates" / f"{template}.jinja"
@@ -221,6 +224,7 @@ def model_with(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
             tokenizer.bos_token = "<|begin_of_text|>"
         model.resize_token_embeddings(len(tokenizer))
         model.config.eos_token_id = model.generation_config.eos_token_id = tokenizer.eos_token_id
+        model.config.max_position_embeddings = window
         folder = made[key] = tmp_path_factory.mktemp("model")
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)

@@ -118,3 +118,9 @@ def test_one_set_of_template_variables_for_all_prompts(rlvr, build, model_with, 
     mixed = [plain[0], {**rows[1], "chat_template_kwargs": {"enable_thinking": True}}, *plain[2:]]
     with pytest.raises(UserError, match=r"rows differ in chat_template_kwargs"):
         rlvr(build("rlvr", rows=mixed, name="mixed"), *think)
+
+
+def test_rloo_trains_by_the_same_rewards(rlvr, build):
+    out = rlvr(build("rlvr", rows=[row(n, "regex", "e") for n in range(4)]), "--recipe", "rloo")
+    assert len(logged(out, "verifier/regex/score")) == 3
+    assert "RLOO" in (out / "README.md").read_text()
