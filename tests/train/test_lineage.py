@@ -45,7 +45,7 @@ def test_a_start_model_without_a_manifest_is_unknown_on_every_card(sft, build, t
 def test_a_manifest_that_is_no_json_is_one_line(sft, build, model_with):
     from dataengine.errors import UserError
 
-    broken = model_with(None, tokens=("<broken>",))
+    broken = model_with(None, eos="<|end|>", tokens=("<broken>",))
     (broken / "dataengine_manifest.json").write_text("{")
     with pytest.raises(UserError, match=r"dataengine_manifest\.json is not JSON"):
         sft(build("sft"), broken, "out", "--chat_template_path", "train/recipes/tulu.jinja")
