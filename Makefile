@@ -1,8 +1,8 @@
 # make demo   builds examples/quickstart.yaml from nothing
 # make test   lints, type-checks and tests; what lacks a tool is skipped and named in the last line
 # make wheel  builds the wheel, installs it in an empty folder, and builds the demo there
-# make proof       the whole trip on a small model from scratch; make proof-real: a real one, from PyPI
 # make vllm   an environment of its own for vLLM's CPU build, which the tests use where present
+# make proof  the whole trip on a small model from scratch; make proof-real: with SmolLM2, from PyPI
 
 PYTHON ?= python3
 VENV ?= .venv

@@ -101,6 +101,18 @@ def check_assistant_mask(
     return {**chosen, **found}
 
 
+def check_ends(
+    tokenizer: PreTrainedTokenizerBase,
+    conversations: Iterable[tuple[render.Row, render.Turns]],
+    ends: frozenset[int],
+) -> None:
+    """UserError unless each conversation that an answer ends, ends where the model stops."""
+    for row, turns in conversations:
+        if turns[-1]["role"] == "assistant" and not turns[-1].get("tool_calls"):
+            where = f"row {row.get('id', '?')}"
+            check_end(tokenizer, render.ids(tokenizer, turns, row), ends, where)
+
+
 def check_end(
     tokenizer: PreTrainedTokenizerBase, tokens: Sequence[int], ends: frozenset[int], where: str
 ) -> None:

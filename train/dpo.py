@@ -13,7 +13,7 @@ from trl.experimental.cpo import CPOConfig
 
 from dataengine.errors import UserError
 from train import kto, render
-from train.checks import check_end, check_rendering, check_weights, worth_checking
+from train.checks import check_ends, check_rendering, check_weights, worth_checking
 from train.command import main
 from train.cpo import RenderedCPOTrainer
 from train.job import ChatOptions, Job, Stage, model_arguments
@@ -29,11 +29,7 @@ def check(job: Job) -> dict[str, Any]:
     for side in sides(job):
         check_weights(rows, side, frozenset({1}))
     found = check_rendering(job.tokenizer, _conversations(job, rows))
-    for row, turns in _conversations(job, rows):
-        where = f"row {row.get('id', '?')}"
-        if not turns[-1].get("tool_calls"):
-            tokens = render.ids(job.tokenizer, turns, row)
-            check_end(job.tokenizer, tokens, job.start.ends, where)
+    check_ends(job.tokenizer, _conversations(job, rows), job.start.ends)
     job.refuse_beyond_window(lambda window: _cut(job, window)["truncated"])
     counts = _cut(job, job.config.max_length)
     return found | {f"pairs {name}": number for name, number in counts.items()}

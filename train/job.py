@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 from datasets import Dataset
@@ -11,6 +12,7 @@ from trl import ModelConfig
 
 from dataengine.errors import UserError
 from train.data import Data
+from train.mask import marked_template
 from train.recipe import Recipe
 from train.recipe import Stage as StageName
 from train.start import Start
@@ -91,6 +93,11 @@ class Job:
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         return self.start.tokenizer
+
+    @cached_property
+    def marked_template(self) -> str | None:
+        """The chat template with marks around the assistant's turns, where there is one."""
+        return marked_template(self.tokenizer)
 
     @property
     def devices(self) -> int:

@@ -13,6 +13,7 @@ from trl import SFTConfig, SFTTrainer, get_peft_config, get_quantization_config
 from train import mask, render
 from train.checks import (
     check_assistant_mask,
+    check_ends,
     check_rendering,
     check_weights,
     shown,
@@ -37,6 +38,7 @@ def check(job: Job) -> dict[str, Any]:
         found["share of tokens trained"] = f"{mask_found['trained']:,} of {mask_found['tokens']:,}"
     else:
         found["trained tokens"] = "all of every row (assistant_only_loss is off)"
+        check_ends(tokenizer, ((row, row["messages"]) for row in rows), job.start.ends)
     job.refuse_beyond_window(lambda window: _cut(job, window)["rows cut"])
     # these two packings split what is longer, and lose nothing of it
     splits = config.packing and config.packing_strategy in ("bfd_split", "wrapped")
@@ -51,6 +53,8 @@ def _cut(job: Job, length: int | None) -> dict[str, int]:
 
 def length(job: Job, row: Mapping[str, Any]) -> int:
     """Tokens of a row, as far as `max_length` keeps them."""
+    if job.config.assistant_only_loss:
+        return job.cut(len(mask.masked(job.tokenizer, row, job.marked_template).ids))
     return job.cut(len(render.ids(job.tokenizer, row["messages"], row)))
 
 
@@ -75,11 +79,10 @@ def trainer(job: Job) -> SFTTrainer:
 
 def tokenized(job: Job, rows: Dataset) -> Dataset:
     """The rows as token ids and the mask of what is learned."""
-    template = mask.marked_template(job.tokenizer)
     with PartialState().main_process_first():
         return rows.map(
             mask.columns,
-            fn_kwargs={"tokenizer": job.tokenizer, "template": template},
+            fn_kwargs={"tokenizer": job.tokenizer, "template": job.marked_template},
             remove_columns=rows.column_names,
             num_proc=job.config.dataset_num_proc,
             desc="Tokenizing",

@@ -52,6 +52,8 @@ def test_an_end_at_which_the_model_does_not_stop_is_refused_with_the_mend(
     assert "at which this model does not stop (its EOS: '<|end_of_text|>')" in said
     assert said.endswith("give --eos_token '<|eot_id|>'")
     assert "'<|eot_id|>'" in refusal("dpo", build("preference"), base, "dpo")
+    whole = ("--assistant_only_loss", "false")
+    assert said[-40:] == refusal("sft", build("sft", name="whole"), base, "plain", *whole)[-40:]
     capsys.readouterr()
     out = train("sft", build("sft", name="again"), base, "plain", "--eos_token", "<|eot_id|>")
     assert "'' + answer + '<|eot_id|>'" in capsys.readouterr().out

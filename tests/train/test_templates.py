@@ -187,8 +187,16 @@ def test_the_mask_is_the_answers_and_their_ends(model_with, template):
             assert all(c["function"]["name"] in text for c in turn.get("tool_calls", ()))
 
 
+def test_the_plan_counts_the_tokens_of_the_marked_twin(sft, published, capsys):
+    import json
+
+    out = sft("qwen3", published("plain", name="counted"), "--max_steps", "-1")
+    planned = int(capsys.readouterr().out.split("\ntokens: ")[1].split()[0].replace(",", ""))
+    history = json.loads((out / "trainer_state.json").read_text())["log_history"]
+    assert max(entry.get("num_tokens", 0) for entry in history) == planned
+
+
 def test_tulu_renders_plain_rows_as_published():
-    import jinja2
     from transformers.utils.chat_template_utils import _compile_jinja_template
 
     written = _compile_jinja_template(TULU.read_text()).render(
@@ -196,7 +204,6 @@ def test_tulu_renders_plain_rows_as_published():
         eos_token="</s>",
         add_generation_prompt=False,
     )
-    assert jinja2  # the engine of all templates
     assert written == (
         "<|system|>\nbe blue\n<|user|>\nhello\n<|assistant|>\nred</s>\n"
         "<|user|>\nsort cab\n<|assistant|>\nabc</s>"
