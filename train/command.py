@@ -102,7 +102,7 @@ def prepare(stage: Stage, argv: list[str]) -> Job:
     with PartialState().main_process_first():
         data = open_data(options.data, stage.kind, allow_undeclared=options.allow_undeclared)
     given = frozenset(chosen.arguments) | _given(argv)
-    return Job(options, chosen, config, model, data, _start(options, config), given)
+    return Job(options, chosen, config, model, data, _start(options, config, model), given)
 
 
 class _Parser(TrlParser):
@@ -167,11 +167,12 @@ def _accumulation(chosen: recipe.Recipe, given: argparse.Namespace) -> int:
     return chosen.batch_size // at_once
 
 
-def _start(options: Options, config: Any) -> Start:
+def _start(options: Options, config: Any, model: ModelConfig) -> Start:
     """The start model, with the template and the EOS that the arguments give it."""
     of = config if hasattr(config, "chat_template_path") else options
     template, eos = getattr(of, "chat_template_path", None), getattr(of, "eos_token", None)
-    return open_start(options.model, template, eos, grows=of is config)
+    how = {"revision": model.model_revision, "trust_remote_code": config.trust_remote_code}
+    return open_start(options.model, template, eos, grows=of is config, **how)
 
 
 def _checkpoint(job: Job, out: Path) -> Path | None:

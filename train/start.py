@@ -26,21 +26,24 @@ class Start(NamedTuple):
     """Whether the arguments put another chat template in the place of the model's own."""
 
 
-def open_start(model: str, template: str | None, eos: str | None, *, grows: bool) -> Start:
+def open_start(
+    model: str, template: str | None, eos: str | None, *, grows: bool, **options: Any
+) -> Start:
     """Read the start model's files.
 
     Args:
         template: a .jinja file, or a model to take the chat template, its tokens and EOS from.
         eos: the token that ends a turn, in the place of the tokenizer's.
         grows: whether the trainer adds the template's tokens to the embedding.
+        options: how transformers is to read it (`revision`, `trust_remote_code`).
 
     Raises:
         UserError: nothing to be read there, or tokenizer and model do not fit.
     """
     base = adapter_base(model)
     try:
-        config = AutoConfig.from_pretrained(base or model).get_text_config()
-        tokenizer = AutoTokenizer.from_pretrained(model)
+        config = AutoConfig.from_pretrained(base or model, **options).get_text_config()
+        tokenizer = AutoTokenizer.from_pretrained(model, **options)
     except (OSError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
         raise UserError(f"--model {model}: no model to be read there: {first}") from None
