@@ -41,7 +41,7 @@ def test_the_score_ranks_the_pairs_it_learned(rm, build):
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    out = rm(build("preference", rows=rows()), "--num_train_epochs", "15")
+    out = rm(build("preference", rows=rows()), "--num_train_epochs", "8")
     model = AutoModelForSequenceClassification.from_pretrained(out)
     tokenizer = AutoTokenizer.from_pretrained(out)
     assert model.config.num_labels == 1
