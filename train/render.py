@@ -13,6 +13,7 @@ from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from dataengine.errors import UserError
+from eval import prompt
 
 Row = Mapping[str, Any]
 Turns = Sequence[Mapping[str, Any]]
@@ -59,7 +60,7 @@ def ids(
 
 def encode(tokenizer: PreTrainedTokenizerBase, written: str) -> list[int]:
     """The token ids of rendered text: nothing is added to it."""
-    return list(tokenizer(written, add_special_tokens=False)["input_ids"])
+    return prompt.ids(tokenizer, written)
 
 
 def decode(tokenizer: PreTrainedTokenizerBase, tokens: Sequence[int]) -> str:
