@@ -202,14 +202,14 @@ class Run:
         if known and not known.mendable:
             self.progress.reused(known)
             return Finished(account=known, folder=folder)
-        if known:
-            shutil.rmtree(folder)  # what failed for now is asked for again
+        assert isinstance(step.stage, Reader)
+        if known or not step.stage.replays:
+            shutil.rmtree(folder, ignore_errors=True)  # what failed for now is asked for again
         folder.mkdir(exist_ok=True)
         started = time.perf_counter()
         for later in self.plan:
             later.stage.prepare()
         account = Account.of(step.stage, fingerprint)
-        assert isinstance(step.stage, Reader)
         with self.progress.stage(account.label):
             reading = Reading(step.stage, self._context(folder), self._pool)
             reading.run(account, self.progress)

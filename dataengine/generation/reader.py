@@ -27,6 +27,7 @@ class GeneratedReader(Reader):
 
     name: ClassVar[str] = "generate"
     version: ClassVar[int] = 2
+    replays: ClassVar[bool] = False
     source: GeneratedSource
     kind: Kind
     models: dict[str, ModelConfig]

@@ -168,6 +168,9 @@ class Reader(Stage):
     """A stage without input: it brings rows in."""
 
     source: Source
+    replays: ClassVar[bool] = True
+    """Whether a part is the same whenever it is read, so that one that is there is not made again
+    by a run that goes on."""
 
     def read(self, context: Context) -> Iterator[Outcome]:
         """Rows as parts of bounded size, in order; what cannot become a row is in `failed`."""
