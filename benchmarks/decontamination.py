@@ -13,7 +13,6 @@ import argparse
 import gzip
 import json
 import os
-import random
 import shutil
 import subprocess
 import sys
@@ -23,34 +22,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-# So that a row is 2.6 KB on average.
-TURNS_BYTES = 1820
-
-
-def make_corpus(data: Path, rows: int, path: Path, seed: int = 0) -> None:
-    rng = random.Random(seed)
-    clean = [
-        message
-        for file in sorted((data / "train").glob("*.jsonl"))
-        if not file.name.startswith(("truthfulqa", "self_instruct"))
-        for line in file.open()
-        for message in json.loads(line)["messages"]
-    ]
-    leaks = [
-        json.loads(line)["prompt"]
-        for file in sorted((data / "evals").glob("*.jsonl"))
-        for line in file.open()
-    ]
-    with path.open("w") as out:
-        for row in range(rows):
-            size, messages = 0, []
-            while size < TURNS_BYTES:
-                message = rng.choice(clean)
-                messages.append(message)
-                size += len(message["content"])
-            if rng.random() < 0.01:
-                messages.append({"role": "user", "content": rng.choice(leaks)})
-            out.write(json.dumps({"id": f"r{row}", "messages": messages}) + "\n")
+from benchmarks import corpus as recombined
 
 
 def split(path: Path, folder: Path, parts: int = 16) -> None:
@@ -119,7 +91,7 @@ def main() -> None:
     options.work.mkdir(exist_ok=True)
     corpus = options.work / f"rows-{options.rows}.jsonl"
     if not corpus.exists():
-        make_corpus(options.data, options.rows, corpus)
+        recombined.write(options.data, options.rows, corpus)
     size = corpus.stat().st_size
     cache = options.work / "cache"
     shutil.rmtree(cache, ignore_errors=True)
