@@ -1,6 +1,6 @@
 """Time and memory of decontamination, whole process, side by side.
 
-    python benchmarks/decontamination.py --data DIR [--rows N] [--parquet] [--peers PYTHON]
+    python -m benchmarks.decontamination --data DIR [--rows N] [--parquet] [--peers PYTHON]
 
 The corpus is made by recombining real rows: each chat is the turns of several rows of the training
 sets, about 2.6 KB, and one row in a hundred holds an eval item. "first run ever" compiles the
