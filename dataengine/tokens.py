@@ -36,8 +36,13 @@ Tokenizer = Annotated[str | None, PlainSerializer(identity)]
 def lengths(texts: pl.Series, tokenizer: str | None) -> pl.Series:
     """Tokens of each text, without special tokens."""
     if tokenizer is None:
-        return ((texts.str.len_bytes() + 3) // 4).cast(pl.Int64).alias("tokens")
+        return estimated(texts.str.len_bytes())
     return pl.Series("tokens", [len(ids) for ids in encode(texts, tokenizer)], dtype=pl.Int64)
+
+
+def estimated(sizes: pl.Series) -> pl.Series:
+    """Tokens of texts of so many bytes, where no tokenizer is named."""
+    return ((sizes + 3) // 4).cast(pl.Int64).alias("tokens")
 
 
 def encode(texts: pl.Series, tokenizer: str) -> list[list[int]]:

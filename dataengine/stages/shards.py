@@ -132,7 +132,8 @@ def _write(
     writer: pq.ParquetWriter | None = None
     for start in range(0, whole.height, GROUP_ROWS):
         group = whole[back[start : start + GROUP_ROWS]]
-        counts.append(_measured(group, form.kind, tokenizer))
+        sizes = rows["bytes"][start : start + GROUP_ROWS]
+        counts.append(_measured(group, sizes, form.kind, tokenizer))
         made = published(group, form)
         writer = writer or pq.ParquetWriter(path, made.schema, compression="zstd")
         writer.write_table(made, row_group_size=GROUP_ROWS)
@@ -162,9 +163,14 @@ SUMS = (
 )
 
 
-def _measured(rows: pl.DataFrame, kind: Kind, tokenizer: str | None) -> pl.DataFrame:
-    """Rows and tokens by source, skill, language and licence."""
-    counts = tokens.lengths(whole_texts(rows, kind), tokenizer)
+def _measured(
+    rows: pl.DataFrame, sizes: pl.Series, kind: Kind, tokenizer: str | None
+) -> pl.DataFrame:
+    """Rows and tokens by source, skill, language and licence; `sizes` are the texts' bytes."""
+    if tokenizer is None:
+        counts = tokens.estimated(sizes)
+    else:
+        counts = tokens.lengths(whole_texts(rows, kind), tokenizer)
     tokens_ = pl.col("tokens")
     return (
         rows.select(KEYS)
