@@ -9,9 +9,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
 
+from dataengine.account import Account
 from dataengine.plan import Plan
 from dataengine.publish.hub import Published
-from dataengine.run import Account
 from dataengine.stages.stage import Reader
 
 KEYS_SHOWN = 6
@@ -56,10 +56,8 @@ def _state(known: Account) -> str:
 
 
 def _known(out: Path, name: str, fingerprint: str | None) -> Account | None:
-    file = out / ".work" / f"{name}-{(fingerprint or '')[:16]}" / "account.json"
-    return (
-        Account.model_validate_json(file.read_bytes()) if fingerprint and file.is_file() else None
-    )
+    folder = out / ".work" / f"{name}-{(fingerprint or '')[:16]}"
+    return Account.kept_in(folder) if fingerprint else None
 
 
 def show_build(manifest: dict[str, Any], out: Path, published: Published | None) -> None:

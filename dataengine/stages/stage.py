@@ -89,6 +89,10 @@ class Context:
     _held: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What travels to a worker elsewhere: one thread, no ledger, and nobody to tell."""
+        return Context, (self.kind, self.seed, 1, self.folder, self.cache)
+
     def shared(self, name: str, make: Callable[[], Any]) -> Any:
         """What is made once for all parts: an index, a model."""
         with self._lock:

@@ -18,8 +18,8 @@ from dataengine.mixture import load
 from dataengine.parts import Part, compact, small_of, write
 from dataengine.plan import plan
 from dataengine.progress import Progress
+from dataengine.quarantine import decide
 from dataengine.row import Kind, schema
-from dataengine.run import decide
 from dataengine.stages.stage import Context, Outcome, Stage
 from dataengine.view import Table
 
