@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from dataengine import engines
 from dataengine.command import command, run_command
 from dataengine.document import Document
+from dataengine.engines.drive import Engine
 from dataengine.errors import NothingLeft, UserError
 from dataengine.folder import LAID_OUT, held, linked
 from dataengine.lock import lock, same
@@ -40,6 +42,19 @@ def main(
     workers: Annotated[
         int, typer.Option(min=1, help="Threads; the bytes are the same for any.")
     ] = os.cpu_count() or 1,
+    engine: Annotated[
+        engines.Name, typer.Option(help="Who does the stages' parts; the bytes are the same.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="ray: HOST:PORT or auto; a cluster of its own by default.")
+    ] = None,
+    partition: Annotated[str | None, typer.Option(help="slurm: the partition.")] = None,
+    array: Annotated[
+        int | None, typer.Option(min=1, help="slurm: elements of a job array, 64 by default.")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="slurm: the time limit of an element, as sbatch takes it.")
+    ] = None,
     publish: Annotated[
         bool, typer.Option("--publish", help="Publish the build to the Hub.")
     ] = False,
@@ -66,7 +81,9 @@ def main(
     built = finished(document, folder) if gone else None
     if built is None:
         _refuse_missing(described, publish)
-        built = build(document, steps, folder, workers, progress)
+        options = {"address": address, "partition": partition, "array": array, "time": time}
+        with engines.opened(engine, workers, **options) as opened:
+            built = build(document, steps, folder, workers, progress, opened)
     else:
         progress.note(f"{gone}; publishing the build that is in {folder}")
     done = None
@@ -86,7 +103,12 @@ def main(
 
 
 def build(
-    document: Document, steps: Plan, out: Path, workers: int, progress: Progress
+    document: Document,
+    steps: Plan,
+    out: Path,
+    workers: int,
+    progress: Progress,
+    engine: Engine | None = None,
 ) -> dict[str, Any]:
     """Run a plan and lay its results out in `out`; returns the manifest.
 
@@ -95,7 +117,7 @@ def build(
         UserError: bad input, or a folder that cannot be written.
     """
     with held(out, steps.mixture.name):
-        run = Run(steps, out, workers, progress)
+        run = Run(steps, out, workers, progress, engine)
         try:
             stages = run.execute()
         except NothingLeft as error:

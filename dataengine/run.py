@@ -243,6 +243,7 @@ class Run:
             self.progress.advanced(rows)
 
         drive(self.engine, job, len(parts), done)
+        shutil.rmtree(job.context.folder / "jobs", ignore_errors=True)  # what was handed out
 
     def _join(
         self,
