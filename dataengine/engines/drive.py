@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from dataengine.engines.job import Done, Job
@@ -39,16 +39,16 @@ def drive(engine: Engine, job: Job, parts: int, done: Callable[[int], None]) -> 
     lost: Counter[int] = Counter()
     why: dict[int, BaseException] = {}
     while missing:
-        told = []
+        expected = {*missing}
         for part, error, gone in engine.run(job, missing):
             if error and not gone:
                 raise _named(error, job, part)
             if error:
                 why[part] = error
+                expected.discard(part)
             else:
-                told.append(part)
                 done(part)
-        _wait_for(made, told)
+        _wait_for(made, expected)
         missing = [part for part in missing if not made(part)]
         lost.update(missing)
         for part in missing:
@@ -56,10 +56,10 @@ def drive(engine: Engine, job: Job, parts: int, done: Callable[[int], None]) -> 
                 raise UserError(_given_up(job, part, why.get(part)))
 
 
-def _wait_for(made: Callable[[int], bool], told: Sequence[int]) -> None:
-    """Wait until the files of parts that were told of are seen, or a file system may not lag so."""
+def _wait_for(made: Callable[[int], bool], parts: Iterable[int]) -> None:
+    """Wait until the files of parts are seen, as long as a file system may lag."""
     until = time.monotonic() + LAG
-    while not all(map(made, told)) and time.monotonic() < until:
+    while not all(map(made, parts)) and time.monotonic() < until:
         time.sleep(LAG / 20)
 
 

@@ -13,7 +13,7 @@ from dataengine.engines.handed import ENVIRONMENT, hand_out, perform_here
 from dataengine.engines.job import Done, Job
 from dataengine.errors import UserError
 
-PATIENCE = 8
+PATIENCE = 6
 """Seconds that a cluster has to answer; Ray's own client asks a dead one for minutes."""
 
 
