@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import ClassVar
 
@@ -41,6 +42,9 @@ class Planted(Filter):
 
     def _dies(self):
         os.kill(os.getpid(), signal.SIGKILL)
+
+    def _takes_a_second(self):
+        time.sleep(1)
 
     def _is_bad_input(self):
         raise UserError("the folder of gold answers is not there: give it under gold:")
