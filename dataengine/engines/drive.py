@@ -33,9 +33,9 @@ def drive(engine: Engine, job: Job, parts: int, done: Callable[[int], None]) -> 
     """
 
     made = job.tasks.made
-    missing = []
-    for part in range(parts):
-        done(part) if made(part) else missing.append(part)
+    missing = [part for part in range(parts) if not made(part)]
+    for part in {*range(parts)}.difference(missing):
+        done(part)
     lost: Counter[int] = Counter()
     why: dict[int, BaseException] = {}
     while missing:
