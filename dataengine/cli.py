@@ -24,8 +24,12 @@ COMMANDS = {
     "train sft": Command("train.sft", "supervised finetuning"),
     "train dpo": Command("train.dpo", "preference optimisation (DPO and kin)"),
     "train rlvr": Command("train.rlvr", "reinforcement learning on verifiable rewards"),
+    "train rm": Command("train.rm", "a reward model from pairs"),
+    "train distill": Command("train.distill", "on-policy distillation from a larger model"),
+    "train merge": Command("train.merge", "an adapter (LoRA) and its base as one model"),
     "eval run": Command("eval.run", "measure a model on a tier or on suites"),
     "eval compare": Command("eval.compare", "compare two measured models, item by item"),
+    "eval reward": Command("eval.reward", "ask a reward model for both answers of each pair"),
     "eval verifiers": Command("eval.verifiers.__main__", "list verifiers, test one on a suite"),
 }
 
@@ -66,8 +70,10 @@ def _run(command: Command) -> None:
     module = import_module(command.module)
     if hasattr(module, "STAGE"):  # the trainers parse with TRL's own parser
         import_module("train.command").main(module.STAGE)
-    else:
+    elif hasattr(module, "app"):
         run_command(module.app)
+    else:
+        module.main()
 
 
 def _unknown(words: list[str]) -> str:

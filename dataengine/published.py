@@ -39,8 +39,8 @@ class Form:
     """The sources' own columns, with the types of their values."""
 
     def see(self, rows: pl.DataFrame) -> None:
-        """Take note of what some rows use."""
-        for column in _turn_columns(self.kind):
+        """Take note of what some rows use; a column of plain turns may be left out."""
+        for column in (c for c in _turn_columns(self.kind) if c in rows.columns):
             turns = rows[column].explode()
             more = pl.any_horizontal(pl.col(name).is_not_null() for name in MORE)
             self.json_turns |= bool(turns.struct.unnest().select(more.any()).item())

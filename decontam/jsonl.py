@@ -58,30 +58,37 @@ SCALAR[[ord(c) for c in "NaInfinity"]] = True
 
 @inlined
 def stops64(data, i):
-    """Of 64 bytes, a bit for each that ends plain JSON text: a quote or a backslash."""
-    return among64(data, i, '"\\')
+    """Of 64 bytes, a bit for each that ends plain JSON text: a quote, a backslash, a newline."""
+    return among64(data, i, '"\\\n')
 
 
 @inlined
 def plain_length(data, i, end):
-    """How many bytes from `i` hold neither a quote nor a backslash, as far as one look reaches."""
+    """How many bytes from `i` hold no quote, backslash or newline, as far as one look reaches."""
     if i + WIDTH <= end:
         return trailing_zeros(stops64(data, i))
     length = 0
-    while i + length < end and data[i + length] != QUOTE and data[i + length] != BACKSLASH:
+    while i + length < end and not is_stop(data[i + length]):
         length += 1
     return length
 
 
 @inlined
+def is_stop(byte):
+    return byte in (QUOTE, BACKSLASH, NEWLINE)
+
+
+@inlined
 def string_end(data, i, end):
-    """The closing quote of the JSON string whose content starts at `i`, or `end`."""
+    """The closing quote of the JSON string whose content starts at `i`; where it does not close,
+    the end of its line, or `end`."""
     while i < end:
         i += plain_length(data, i, end)
-        if i < end and data[i] == QUOTE:
+        if i < end and (data[i] == QUOTE or data[i] == NEWLINE):
             return i
         if i < end and data[i] == BACKSLASH:
-            i += 2
+            i += 1
+            i += i < end and data[i] != NEWLINE
     return end
 
 
@@ -94,9 +101,9 @@ def hex_code(data, i):
 def unescape(data, i, end, out, at):
     """Copy the string whose content starts at `i` unescaped to `out[at:]`.
 
-    Returns (its closing quote or `end`, the index after what was written). `out` needs WIDTH bytes
-    more than the string. A lone surrogate is written as its three bytes, as Python's
-    "surrogatepass" does.
+    Returns (its closing quote or, where it does not close, the end of its line or `end`; the index
+    after what was written). `out` needs WIDTH bytes more than the string. A lone surrogate is
+    written as its three bytes, as Python's "surrogatepass" does.
     """
     while i < end:
         if i + WIDTH <= end:
@@ -110,13 +117,15 @@ def unescape(data, i, end, out, at):
         at += plain
         if i >= end:
             break
-        if data[i] == QUOTE:
+        if data[i] == QUOTE or data[i] == NEWLINE:
             return i, at
         if data[i] != BACKSLASH:
             continue
         if i + 1 >= end:
             break
         letter = data[i + 1]
+        if letter == NEWLINE:
+            return i + 1, at
         if letter != LETTER_U:
             out[at] = ESCAPED[letter]
             i += 2
@@ -124,6 +133,9 @@ def unescape(data, i, end, out, at):
             continue
         if i + 6 > end:
             break
+        for k in range(2, 6):
+            if data[i + k] == NEWLINE:
+                return i + k, at
         code = hex_code(data, i + 2)
         i += 6
         paired = i + 6 <= end and data[i] == BACKSLASH
@@ -232,7 +244,9 @@ def walk(data, start, end, keys, found):
                     while i < end and data[i] != QUOTE and data[i] != NEWLINE:
                         key = (key ^ np.uint64(data[i])) * HASH_STEP
                         last = (last << 8 | data[i]) & SUFFIX_MASK
-                        i += 2 if data[i] == BACKSLASH else 1
+                        i += 1
+                        if data[i - 1] == BACKSLASH:
+                            i += i < end and data[i] != NEWLINE
                     key_of[depth] = key
                     if skipped_below == DEEPEST and leaves_out(keys, key, last):
                         skipped_below = depth
@@ -250,8 +264,9 @@ def walk(data, start, end, keys, found):
                     offsets[texts] = at
                 else:
                     i = string_end(data, i, end)
-                fits = fits and i < end
-                i += 1
+                closed = i < end and data[i] == QUOTE
+                fits = fits and closed
+                i += closed
             elif byte in (OPEN_OBJECT, OPEN_LIST):
                 depth += 1
                 if depth == DEEPEST:
@@ -403,6 +418,7 @@ def read_json_inside(found: Texts, keys: KeyHashes, deepest: int = DEEPEST_TEXT)
     lines_of(data, found.offsets, which, block)
     inside = walked(size)
     rows, _ = walk(read_only(block), 0, size, keys, inside)
+    assert rows == held, "each text is one line of JSON, broken or not"
     texts = read_json_inside(of_walk(inside, rows), keys, deepest - 1)
     inner = inside._replace(
         out=texts.data, offsets=texts.offsets, keys=texts.keys, row_texts=texts.row_texts

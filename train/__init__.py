@@ -1,7 +1,7 @@
 """Thin trainers: a finished dataset in, TRL called, a model and its card out.
 
-`python -m train.sft`, `python -m train.dpo` and `python -m train.rlvr` hold no data logic: if a
-trainer needs a column, the engine writes it.
+`python -m train.sft`, `train.dpo`, `train.rm`, `train.rlvr` and `train.distill` hold no data logic:
+if a trainer needs a column, the engine writes it. `train.merge` adds an adapter to its base.
 """
 
 import os

@@ -1,6 +1,5 @@
-"""The model's card, and the manifest that says what data it has seen in every stage so far."""
+"""The model's card: its data, its recipe as run, its curves."""
 
-import json
 import os
 import platform
 from importlib.metadata import version
@@ -11,75 +10,41 @@ import torch
 import yaml
 
 from train import curves
-from train.data import declared
 from train.job import Job, arguments
-
-MANIFEST = "dataengine_manifest.json"
+from train.lineage import MANIFEST, covered, model_name
 
 LIBRARIES = ("trl", "transformers", "torch", "accelerate", "datasets", "peft")
 
 
-def lineage(stage: str, job: Job) -> dict[str, Any]:
-    """What the model will have been trained on: this stage's data after those of `--model`.
-
-    A suite counts as decontaminated against only where every stage's data was.
-    """
-    before = Path(job.options.model) / MANIFEST
-    earlier = json.loads(before.read_text(encoding="utf-8"))["stages"] if before.is_file() else []
-    where = job.data.where
-    now = {
-        "stage": stage,
-        "recipe": job.recipe.name,
-        "data": Path(where).resolve().name if Path(where).is_dir() else where,
-        "fingerprint": job.data.fingerprint,
-        "undeclared": not job.data.suites,
-        "manifest": job.data.manifest or {},
-    }
-    stages = [*earlier, now]
-    everywhere = frozenset.intersection(*(declared(s["manifest"]) for s in stages))
-    return {
-        "dataengine_manifest": 1,
-        "undeclared": any(s["undeclared"] for s in stages),
-        "decontamination": {"suites": sorted(everywhere)},
-        "stages": stages,
-    }
+def recipe(job: Job) -> str:
+    """The content of recipe.yaml: the recipe as it is run."""
+    resolved = job.recipe.model_dump(mode="json") | {"arguments": arguments(job)}
+    return str(yaml.safe_dump(resolved, sort_keys=True, allow_unicode=True))
 
 
-def covered(told: dict[str, Any]) -> frozenset[str]:
-    """The suites that all of a model's training data was decontaminated against."""
-    return frozenset(told["decontamination"]["suites"])
-
-
-def write_manifest(out: Path, told: dict[str, Any]) -> None:
-    """Write it beside the model; before training, so that a killed run can be recognised."""
-    out.mkdir(parents=True, exist_ok=True)
-    (out / MANIFEST).write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def write(out: Path, stage: str, job: Job, state: Any, found: dict[str, Any]) -> None:
-    """Write README.md, curves.png and recipe.yaml into the model's folder.
+def write(
+    out: Path, stage: str, job: Job, told: dict[str, Any], state: Any, found: dict[str, Any]
+) -> None:
+    """Write README.md and curves.png into the model's folder.
 
     Args:
+        told: the model's lineage.
         state: the trainer's final state, for steps, hours and curves.
         found: what the stage's checks found, as shown in the plan.
     """
-    resolved = job.recipe.model_dump(mode="json") | {"arguments": arguments(job)}
-    (out / "recipe.yaml").write_text(
-        yaml.safe_dump(resolved, sort_keys=True, allow_unicode=True), encoding="utf-8"
-    )
     panels = curves.draw(state.log_history, out / "curves.png")
-    told = lineage(stage, job)
     hours = max((entry.get("hours", 0.0) for entry in state.log_history), default=0.0)
     lines = [
         *_front(stage, job),
         f"# {out.resolve().name}",
         "",
-        f"{job.recipe.about}, from `{_model_name(job)}`.",
+        f"{job.recipe.about}, from `{model_name(job.options.model)}`.",
         "",
         *_warning(told),
         "| | |",
         "|---|---|",
         f"| data | {told['stages'][-1]['data']}, fingerprint `{job.data.fingerprint}` |",
+        *_start(told),
         f"| manifest | [{MANIFEST}]({MANIFEST}) |",
         f"| decontaminated against | {', '.join(sorted(covered(told))) or 'nothing declared'} |",
         f"| recipe | `{job.recipe.name}` ([as run](recipe.yaml)); {job.recipe.source} |",
@@ -113,9 +78,11 @@ def _front(stage: str, job: Job) -> list[str]:
     return ["---", yaml.safe_dump(keys, sort_keys=True).rstrip(), "---", ""]
 
 
-def _model_name(job: Job) -> str:
-    path = Path(job.options.model)
-    return path.resolve().name if path.is_dir() else job.options.model
+def _start(told: dict[str, Any]) -> list[str]:
+    if told["start"].get("manifest") != "unknown":
+        return []
+    name = told["start"]["model"]
+    return [f"| start model | `{name}`: unknown what it was trained on (it has no {MANIFEST}) |"]
 
 
 def _warning(told: dict[str, Any]) -> list[str]:

@@ -7,7 +7,6 @@ accelerate launch --config_file train/accelerate/fsdp2.yaml -m train.sft --data 
 """
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -17,15 +16,15 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from trl import ModelConfig, TrlParser
 
 from dataengine.errors import UserError
-from train import card, plan, recipe
+from train import card, lineage, plan, recipe
 from train.clock import Clock
 from train.data import open_data
 from train.job import Job, Options, Stage
-from train.resume import last_checkpoint
+from train.resume import last_checkpoint, refuse_another
+from train.start import Start, open_start
 
 
 def main(stage: Stage, argv: Sequence[str] | None = None) -> None:
@@ -47,18 +46,21 @@ def run(stage: Stage, argv: list[str]) -> Path:
     if job.options.dry_run:
         return out
     checkpoint = _checkpoint(job, out)
+    told, as_run = lineage.lineage(stage.name, job), card.recipe(job)
     trainer = _trainer(stage, job)
     trainer.add_callback(Clock())
+    trainer.add_callback(lineage.Checkpoints(told))
     lost = len(job.data.train) - len(trainer.train_dataset)
     if lost > 0 and not getattr(job.config, "packing", False):
         found["rows that TRL left out (nothing to train on within the length)"] = lost
     if PartialState().is_main_process:
-        card.write_manifest(out, card.lineage(stage.name, job))
+        lineage.write(out, told)
+        (out / "recipe.yaml").write_text(as_run, encoding="utf-8")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trainer.save_model(str(out))
     trainer.save_state()
     if PartialState().is_main_process:
-        card.write(out, stage.name, job, trainer.state, found)
+        card.write(out, stage.name, job, told, trainer.state, found)
     say(f"model, card and curves: {out}")
     return out
 
@@ -100,7 +102,7 @@ def prepare(stage: Stage, argv: list[str]) -> Job:
     with PartialState().main_process_first():
         data = open_data(options.data, stage.kind, allow_undeclared=options.allow_undeclared)
     given = frozenset(chosen.arguments) | _given(argv)
-    return Job(options, chosen, config, model, data, _tokenizer(options.model, config), given)
+    return Job(options, chosen, config, model, data, _start(options, config, model), given)
 
 
 class _Parser(TrlParser):
@@ -111,7 +113,7 @@ class _Parser(TrlParser):
 def _arguments(
     stage: Stage, chosen: recipe.Recipe | None, config: type, argv: list[str]
 ) -> tuple[Options, Any, ModelConfig]:
-    types: Any = (Options, config, ModelConfig)
+    types: Any = (stage.options, config, ModelConfig)
     parser = _Parser(types, prog=f"python -m train.{stage.name}")
     parser.allow_abbrev = False
     known = {action.dest for action in parser._actions}
@@ -165,18 +167,12 @@ def _accumulation(chosen: recipe.Recipe, given: argparse.Namespace) -> int:
     return chosen.batch_size // at_once
 
 
-def _tokenizer(model: str, config: Any) -> PreTrainedTokenizerBase:
-    template = getattr(config, "chat_template_path", None)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(model)
-        if template and Path(template).is_file():
-            tokenizer.chat_template = Path(template).read_text(encoding="utf-8")
-        elif template:
-            tokenizer.chat_template = AutoTokenizer.from_pretrained(template).chat_template
-    except (OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise UserError(f"--model {model}: no tokenizer to be read there: {first}") from None
-    return tokenizer
+def _start(options: Options, config: Any, model: ModelConfig) -> Start:
+    """The start model, with the template and the EOS that the arguments give it."""
+    of = config if hasattr(config, "chat_template_path") else options
+    template, eos = getattr(of, "chat_template_path", None), getattr(of, "eos_token", None)
+    how = {"revision": model.model_revision, "trust_remote_code": config.trust_remote_code}
+    return open_start(options.model, template, eos, grows=of is config, **how)
 
 
 def _checkpoint(job: Job, out: Path) -> Path | None:
@@ -189,11 +185,6 @@ def _checkpoint(job: Job, out: Path) -> Path | None:
     if checkpoint is None:
         say(f"{out}: no complete checkpoint, starting from the beginning")
         return None
-    before = json.loads((out / card.MANIFEST).read_text(encoding="utf-8"))["stages"][-1]
-    if before["fingerprint"] != job.data.fingerprint:
-        raise UserError(
-            f"--resume: {out} was training on data {before['fingerprint']}, "
-            f"--data {job.options.data} is {job.data.fingerprint}"
-        )
+    refuse_another(out, job)
     say(f"resuming from {checkpoint.name}")
     return checkpoint

@@ -18,6 +18,8 @@ COLUMNS = {
     "preference": ("prompt", "chosen", "rejected"),
     "rlvr": ("prompt", "ground_truth", "verifier"),
 }
+UNPAIRED = ("prompt", "completion", "label")
+"""The columns of preferences without a pair, which KTO takes."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,9 @@ def open_data(where: str, kind: str, *, allow_undeclared: bool) -> Data:
     told = (data.manifest or {}).get("kind", kind)
     if told != kind:
         raise UserError(f"--data {where}: holds {told} rows, this trainer needs {kind} rows")
-    missing = [name for name in COLUMNS[kind] if name not in data.train.column_names]
+    names = data.train.column_names
+    needed = UNPAIRED if kind == "preference" and "completion" in names else COLUMNS[kind]
+    missing = [name for name in needed if name not in names]
     if missing:
         raise UserError(f"--data {where}: no column {', '.join(missing)}; {kind} rows need it")
     if not data.suites and not allow_undeclared:
@@ -144,7 +148,7 @@ def _messages(rows: Dataset) -> Dataset:
     """
     columns = [
         name
-        for name in ("messages", "prompt", "chosen", "rejected")
+        for name in ("messages", "prompt", "chosen", "rejected", "completion")
         if name in rows.column_names and _turn_fields(rows, name) - {"role", "content"}
     ]
     if not columns:

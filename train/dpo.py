@@ -4,42 +4,79 @@ The recipe's `trainer` picks TRL's: dpo (all its losses, `sigmoid_norm` is Tülu
 which needs no reference), kto (each side of a pair on its own).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, get_peft_config
 from trl import get_quantization_config as quantization
-from trl.experimental.cpo import CPOConfig, CPOTrainer
+from trl.experimental.cpo import CPOConfig
 
-from train.checks import check_truncation, rendered
+from dataengine.errors import UserError
+from train import kto, render
+from train.checks import check_ends, check_rendering, check_weights, worth_checking
 from train.command import main
-from train.job import Job, Stage, model_arguments
+from train.cpo import RenderedCPOTrainer
+from train.job import ChatOptions, Job, Stage, model_arguments
+from train.model import start_model
+from train.truncation import cut_pairs
 
-TRAINERS = {"dpo": DPOTrainer, "cpo": CPOTrainer, "kto": KTOTrainer}
+TRAINERS = {"dpo": DPOTrainer, "cpo": RenderedCPOTrainer, "kto": KTOTrainer}
 
 
 def check(job: Job) -> dict[str, Any]:
-    """No pair becomes equal under truncation, or a UserError says how many do."""
-    counts = check_truncation(job.tokenizer, job.data.train, job.config.max_length)
-    return {f"pairs {name}": number for name, number in counts.items()}
+    """Every answer is rendered whole and ends, and no pair becomes equal under truncation."""
+    rows = worth_checking(job.data.train, ("prompt", *sides(job)))
+    for side in sides(job):
+        check_weights(rows, side, frozenset({1}))
+    found = check_rendering(job.tokenizer, _conversations(job, rows))
+    check_ends(job.tokenizer, _conversations(job, rows), job.start.ends)
+    job.refuse_beyond_window(lambda window: _cut(job, window)["truncated"])
+    counts = _cut(job, job.config.max_length)
+    return found | {f"pairs {name}": number for name, number in counts.items()}
+
+
+def sides(job: Job) -> tuple[str, ...]:
+    """The columns of answers: two for pairs, one for rows of KTO's own."""
+    if "completion" not in job.data.train.column_names:
+        return ("chosen", "rejected")
+    if job.recipe.trainer != "kto":
+        raise UserError(
+            f"--data {job.options.data}: holds single completions with a label; of the recipes "
+            "only kto trains on them"
+        )
+    return ("completion",)
+
+
+def _conversations(job: Job, rows: Any) -> Iterator[tuple[render.Row, render.Turns]]:
+    for row in rows:
+        for side in sides(job):
+            yield row, row["prompt"] + row[side]
+
+
+def _cut(job: Job, length: int | None) -> dict[str, int]:
+    return cut_pairs(job.tokenizer, job.data.train, length)
 
 
 def length(job: Job, row: Mapping[str, Any]) -> int:
-    """Tokens of both sides of a pair, each with its prompt, as far as `max_length` keeps them."""
+    """Tokens of a row's answers, each with its prompt, as far as `max_length` keeps them."""
     return sum(
-        job.cut(len(rendered(job.tokenizer, row["prompt"] + row[side], row)))
-        for side in ("chosen", "rejected")
+        job.cut(len(render.ids(job.tokenizer, row["prompt"] + row[side], row)))
+        for side in sides(job)
     )
 
 
 def trainer(job: Job) -> Any:
     """TRL's trainer for the recipe over the job's pairs."""
-    more = {} if job.recipe.trainer == "cpo" else {"quantization_config": quantization(job.model)}
-    return TRAINERS[job.recipe.trainer](
-        model=job.options.model,
+    name, train, validation = job.recipe.trainer, job.data.train, job.validation
+    if name == "kto":
+        train = kto.interleaved(train, job.config.seed)
+        validation = kto.interleaved(validation, job.config.seed) if validation else None
+    more = {} if name == "cpo" else {"quantization_config": quantization(job.model)}
+    return TRAINERS[name](
+        model=start_model(job),
         args=model_arguments(job),
-        train_dataset=job.data.train,
-        eval_dataset=job.validation,
+        train_dataset=train,
+        eval_dataset=validation,
         processing_class=job.tokenizer,
         peft_config=get_peft_config(job.model),
         **more,
@@ -53,6 +90,7 @@ STAGE = Stage(
     check,
     length,
     trainer,
+    ChatOptions,
 )
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
 """What a run will do, worked out before it does it: the output of `--dry-run`."""
 
-import os
 from typing import Any
 
 from eval.suites import shipped
-from train import card
+from train import lineage
 from train.checks import spaced
 from train.job import Job, Stage, arguments
 
@@ -21,9 +20,11 @@ def lines(stage: Stage, job: Job, found: dict[str, Any]) -> list[str]:
         *(f"differs: {line}" for line in job.recipe.differs),
         *(f"  {name}: {value}" for name, value in sorted(arguments(job).items())),
         *(f"check: {name}: {value}" for name, value in found.items()),
+        *_replaced(job),
         *_coverage(job),
         f"rows: {len(job.data.train):,}",
         f"effective batch: {size['batch']} = {size['how']}",
+        *_more_than_the_data(size),
         f"steps: {size['steps']:,}",
         f"tokens: {size['tokens']:,}{size['basis']}",
     ]
@@ -31,9 +32,7 @@ def lines(stage: Stage, job: Job, found: dict[str, Any]) -> list[str]:
 
 def estimate(stage: Stage, job: Job) -> dict[str, Any]:
     """Effective batch, optimiser steps and tokens of the run; tokens from a sample of rows."""
-    config, rows = job.config, len(job.data.train)
-    devices = int(os.environ.get("WORLD_SIZE", "1"))
-    batch = config.per_device_train_batch_size * devices * config.gradient_accumulation_steps
+    config, rows, batch = job.config, len(job.data.train), job.batch
     sample = spaced(job.data.train, SAMPLE)
     counted = sum(stage.length(job, row) for row in sample)
     tokens_per_pass = counted * rows // max(len(sample), 1)
@@ -43,19 +42,36 @@ def estimate(stage: Stage, job: Job) -> dict[str, Any]:
     elif generations := getattr(config, "num_generations", None):
         passed = rows * generations * getattr(config, "num_iterations", 1)
         tokens_per_pass *= generations
-    elif job.recipe.trainer == "kto":
+    elif job.recipe.trainer == "kto" and "completion" not in job.data.train.column_names:
         passed = 2 * rows  # each side of a pair is a row of its own
     per_epoch = max(-(-passed // batch), 1)
     steps = config.max_steps if config.max_steps > 0 else round(per_epoch * config.num_train_epochs)
     exact = "" if len(sample) == rows else f" (from {len(sample)} rows)"
     return {
         "batch": batch,
-        "how": f"{config.per_device_train_batch_size} rows x {devices} devices x "
+        "passed": passed,
+        "how": f"{config.per_device_train_batch_size} rows x {job.devices} devices x "
         f"{config.gradient_accumulation_steps} accumulation steps",
         "steps": steps,
         "tokens": tokens_per_pass * steps // per_epoch,
         "basis": exact,
     }
+
+
+def _replaced(job: Job) -> list[str]:
+    if not job.start.replaced:
+        return []
+    template = arguments(job)["chat_template_path"]
+    return [f"note: the chat template {template} replaces the model's own, and is saved with it"]
+
+
+def _more_than_the_data(size: dict[str, Any]) -> list[str]:
+    if size["batch"] <= size["passed"]:
+        return []
+    return [
+        f"note: the batch is larger than the data ({size['passed']:,} rows): each step is an "
+        "epoch; set --gradient_accumulation_steps"
+    ]
 
 
 def _coverage(job: Job) -> list[str]:
@@ -65,6 +81,6 @@ def _coverage(job: Job) -> list[str]:
     asked = [name for name in wanted if name not in tiers] + [
         suite.name for suite in shipped().values() if suite.tier in wanted
     ]
-    told = card.covered(card.lineage("", job))
+    told = lineage.covered(lineage.lineage("", job))
     silent = [name for name in asked if name not in told]
     return [f"not decontaminated against: {', '.join(silent)}"] if silent else []

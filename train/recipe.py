@@ -4,7 +4,7 @@
 about: Tülu 3 8B, supervised finetuning
 source: arXiv 2411.15124, section 4.3 and table 11
 base: tulu3_8b            # optional: another recipe of the stage, whose keys these override
-trainer: dpo              # which TRL trainer, where a stage has several (dpo, cpo, kto)
+trainer: dpo              # which TRL trainer, where a stage has several (dpo, cpo, kto; grpo, rloo)
 batch_size: 128           # rows per optimiser step over all devices
 differs: [...]            # what the published run did and TRL does otherwise
 arguments: {learning_rate: 5.0e-6}   # any TRL argument, in TRL's own name
@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dataengine.errors import UserError
 
-Stage = Literal["sft", "dpo", "rlvr"]
+Stage = Literal["sft", "dpo", "rm", "rlvr", "distill"]
 
 SHIPPED = Path(__file__).parent / "recipes"
 
@@ -34,7 +34,7 @@ class Recipe(BaseModel):
     name: str
     about: str
     source: str
-    trainer: Literal["sft", "dpo", "cpo", "kto", "grpo"]
+    trainer: Literal["sft", "dpo", "cpo", "kto", "reward", "grpo", "rloo", "distill"]
     batch_size: int | None = None
     differs: tuple[str, ...] = ()
     arguments: dict[str, Any] = {}
@@ -64,7 +64,7 @@ def load(stage: Stage, name: str) -> Recipe:
         raise UserError(f"{path}: {where}: {first['msg']}") from None
 
 
-_TRAINER = {"sft": "sft", "dpo": "dpo", "rlvr": "grpo"}
+_TRAINER = {"sft": "sft", "dpo": "dpo", "rm": "reward", "rlvr": "grpo", "distill": "distill"}
 
 
 def _find(stage: Stage, name: str) -> Path:

@@ -221,6 +221,30 @@ def _parquet(file: str) -> Iterator[Record]:
         yield from _of_batches(table.iter_batches(BATCH))
 
 
+def has_blocks(file: str) -> bool:
+    """Whether a file can be read many records at a time: lines, and columns."""
+    return suffix(file) in (*LINES, ".parquet", ".arrow", ".feather")
+
+
+def tables(file: str, rows: int) -> Iterator[pa.Table]:
+    """The rows of a file of columns, as tables of so many.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    try:
+        with opened(file) as stream:
+            if suffix(file) == ".parquet":
+                table = pq.ParquetFile(stream, page_checksum_verification=True)
+                yield from (pa.Table.from_batches([b]) for b in table.iter_batches(rows))
+                return
+            for batch in arrow_batches(stream):
+                starts = range(0, batch.num_rows, rows)
+                yield from (pa.Table.from_batches([batch.slice(i, rows)]) for i in starts)
+    except (OSError, EOFError, pa.ArrowException) as error:
+        raise UserError(f"{file}: cannot be read: {error}") from None
+
+
 def _arrow(file: str) -> Iterator[Record]:
     with opened(file) as stream:
         yield from _of_batches(arrow_batches(stream))

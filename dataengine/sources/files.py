@@ -154,16 +154,17 @@ class FileReader(RecordReader):
                 left = None if left is None else left - 1
 
     def outcomes(self, ingest: Ingest, context: Context) -> Iterator[Outcome]:
-        """Plain chats in JSON Lines go by the parser, all else record by record."""
+        """Plain chats go a block at a time, all else record by record."""
         from dataengine.sources import plain  # numba: not needed to plan
 
         files = self.source.files()
-        shape = None if self.limit else plain.shape_of(self.source, self.kind, files)
+        shape = None if self.limit else plain.of_files(self.source, self.kind, files)
         if shape is None:
             yield from super().outcomes(ingest, context)
             return
         for file, name in zip(files, _names(files), strict=True):
-            yield from plain.outcomes(ingest, shape, file, name, context)
+            found = plain.file_blocks(file, shape)
+            yield from plain.outcomes(ingest, shape, found, name, context)
 
     def notes(self) -> Iterator[str]:
         """What was guessed about the files, where it is not the usual."""

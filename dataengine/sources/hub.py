@@ -6,13 +6,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pydantic import Field
 
 from dataengine.errors import UserError
 from dataengine.rows.calls import without_padding
 from dataengine.rows.formats import Record
-from dataengine.sources.ingest import RecordReader
+from dataengine.sources.ingest import PART_ROWS, Ingest, RecordReader
 from dataengine.sources.source import RecordSource
+from dataengine.stages.stage import Context, Outcome
 
 
 class HubSource(RecordSource):
@@ -50,7 +52,40 @@ class HubReader(RecordReader):
     def figures(self) -> dict[str, Any]:
         return {"hub": self.source.hub, "revision": commit(self.source)}
 
+    def outcomes(self, ingest: Ingest, context: Context) -> Iterator[Outcome]:
+        """Plain chats go a block at a time, all else record by record."""
+        from dataengine.sources import plain  # numba: not needed to plan
+
+        may_be = not self.limit and plain.may_be(self.source, self.kind)
+        shape = plain.shape_of(self.source, next(self.records(), None)) if may_be else None
+        if shape is None:
+            yield from super().outcomes(ingest, context)
+            return
+        found = plain.table_blocks(self._tables(), shape)
+        yield from plain.outcomes(ingest, shape, found, None, context)
+
+    def _tables(self) -> Iterator[pa.Table]:
+        try:
+            yield from self._stream().with_format("arrow").iter(batch_size=PART_ROWS)
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(_trouble(self.source, error)) from None
+
     def records(self) -> Iterator[Record]:
+        try:
+            for number, value in enumerate(self._stream(), 1):
+                if self.limit and number > self.limit:
+                    return
+                record = {k: without_padding(v, k) for k, v in value.items()}
+                yield Record(number, record, _size(value))
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(_trouble(self.source, error)) from None
+
+    def _stream(self) -> Any:
+        """The dataset, as `datasets` streams it."""
         from datasets import load_dataset
 
         source, revision = self.source, commit(self.source)
@@ -59,25 +94,11 @@ class HubReader(RecordReader):
                 f"source {source.name}: hub: a folder {source.hub} here has that name too; "
                 "build from another folder, or read it with path:"
             )
-        try:
-            stream = load_dataset(
-                source.hub,
-                source.config,
-                split=source.split,
-                revision=revision,
-                streaming=True,
-            )
-            # no row holds images or audio, so that nothing is needed to decode them
-            stream = stream.decode(False) if stream.features else stream
-            for number, value in enumerate(stream, 1):
-                if self.limit and number > self.limit:
-                    return
-                record = {k: without_padding(v, k) for k, v in value.items()}
-                yield Record(number, record, _size(value))
-        except UserError:
-            raise
-        except Exception as error:
-            raise UserError(_trouble(source, error)) from None
+        stream = load_dataset(
+            source.hub, source.config, split=source.split, revision=revision, streaming=True
+        )
+        # no row holds images or audio, so that nothing is needed to decode them
+        return stream.decode(False) if stream.features else stream
 
 
 def commit(source: HubSource) -> str:

@@ -1,11 +1,11 @@
-"""Plain chats from JSON Lines: the parser's rows and `Ingest`'s, in the order of their lines."""
+"""Plain chats, a block of records at a time: the parsers' rows and `Ingest`'s, in their order."""
 
 import codecs
 import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
@@ -14,11 +14,13 @@ import pyarrow as pa
 from dataengine.parts import UNDER, compact, joined, with_constants
 from dataengine.row import Kind, schema
 from dataengine.rows import formats, shapes
+from dataengine.rows.calls import without_padding
 from dataengine.rows.errors import ShapeError
 from dataengine.rows.formats import Record
+from dataengine.sources import columns, jsonlines
 from dataengine.sources import ingest as ingesting
 from dataengine.sources.ingest import Ingest
-from dataengine.sources.jsonlines import PLAIN, Lines, Names, Parsed, cut, names, parse
+from dataengine.sources.jsonlines import PLAIN, Lines, Names, Parsed, cut, names
 from dataengine.sources.source import RecordSource
 from dataengine.stages.stage import FAILED, Context, Outcome
 
@@ -27,45 +29,131 @@ SMALL_FILE = 8 << 20
 and a part would end with each of them."""
 
 
-def shape_of(source: RecordSource, kind: Kind, files: list[str]) -> shapes.Shape | None:
-    """The shape of a source whose lines the parser may take; None where `Ingest` must see all."""
+def may_be(source: RecordSource, kind: Kind) -> bool:
+    """Whether a source's records may be taken as they stand; else `Ingest` must see all of them."""
     silent = not (source.columns or source.keep or source.where or source.constraints)
-    if kind != "sft" or not silent or source.reasoning != "keep":
-        return None
-    if not files or any("://" in f or formats.suffix(f) not in formats.LINES for f in files):
-        return None
-    if sum(map(os.path.getsize, files)) < SMALL_FILE * len(files):
-        return None
+    return kind == "sft" and silent and source.reasoning == "keep"
+
+
+def shape_of(source: RecordSource, first: Record | None) -> shapes.Shape | None:
+    """The shape of a source by its first record, where it is one that has plain records."""
     try:
-        first = next((r for r in formats.records(files[0])), None)
-        found = shapes.find(first.value, kind) if first and first.value else None
+        found = shapes.find(first.value, "sft") if first and first.value else None
     except ShapeError:
         return None
     shape = source.shape or found
     return shape if shape == found and shape in PLAIN else None
 
 
-class Block(NamedTuple):
-    """Consecutive lines of a file, or one that is too long to be read."""
+def of_files(source: RecordSource, kind: Kind, files: list[str]) -> shapes.Shape | None:
+    """The shape of a source of files that may be plain; None where `Ingest` must see all."""
+    if not may_be(source, kind) or any("://" in f or not formats.has_blocks(f) for f in files):
+        return None
+    if sum(map(os.path.getsize, files)) < SMALL_FILE * len(files):
+        return None
+    return shape_of(source, next((r for f in files for r in formats.records(f)), None))
+
+
+class Block(Protocol):
+    """Consecutive records."""
+
+    def parse(self) -> Parsed:
+        """Those that are plain."""
+        ...
+
+    def record(self, place: int) -> Record | None:
+        """One that is not; None where there is none."""
+        ...
+
+    @property
+    def first(self) -> int:
+        """The number of the first."""
+        ...
+
+
+class LineBlock(NamedTuple):
+    """Lines of a file."""
 
     first: int
-    """The number of the first line, from 1."""
-    lines: Lines | None
-    record: Record | None = None
+    lines: Lines
+    names: Names
+
+    def parse(self) -> Parsed:
+        return jsonlines.parse(self.lines, self.names, formats.LONGEST_RECORD)
+
+    def record(self, place: int) -> Record | None:
+        number, line = self.first + place, self.lines.line(place)
+        if len(line) > formats.LONGEST_RECORD:
+            return formats.too_long(number, line, len(line) + 1)
+        return None if not line or line.isspace() else formats.line_record(number, line)
+
+
+class LongLine(NamedTuple):
+    """One line that is too long to be read."""
+
+    first: int
+    only: Record
+
+    def parse(self) -> Parsed:
+        return columns.NOTHING._replace(plain=np.zeros(1, np.bool_))
+
+    def record(self, place: int) -> Record | None:
+        return self.only
+
+
+class TableBlock(NamedTuple):
+    """Rows of a table."""
+
+    first: int
+    table: pa.Table
+    shape: shapes.Shape
+
+    def parse(self) -> Parsed:
+        return columns.parse(self.table, self.shape)
+
+    def record(self, place: int) -> Record | None:
+        row = self.table.slice(place, 1)
+        (value,) = row.to_pylist()
+        whole = {key: without_padding(held, key) for key, held in value.items()}
+        return Record(self.first + place, whole, row.nbytes)
 
 
 def outcomes(
-    ingest: Ingest, shape: shapes.Shape, file: str, name: str | None, context: Context
+    ingest: Ingest, shape: shapes.Shape, found: Iterator[Block], file: str | None, context: Context
 ) -> Iterator[Outcome]:
-    """The rows and the quarantined records of a file, a part at a time."""
+    """The rows and the quarantined records of blocks, a part each."""
     ingest.shape = shape
-    known = names(shape)
-    for block, parsed in _ahead(blocks(file), known, context.pool, context.workers + 1):
-        yield _outcome(ingest, block, parsed, name)
+    for block, parsed in _ahead(found, context.pool, context.workers + 1):
+        yield _outcome(ingest, block, parsed, file)
 
 
-def blocks(file: str) -> Iterator[Block]:
-    """The lines of a file in blocks of at most PART_ROWS lines and PART_BYTES bytes."""
+def file_blocks(file: str, shape: shapes.Shape) -> Iterator[Block]:
+    """The records of a file in blocks of at most PART_ROWS and PART_BYTES bytes."""
+    if formats.suffix(file) in formats.LINES:
+        return line_blocks(file, names(shape))
+    return table_blocks(formats.tables(file, ingesting.PART_ROWS), shape)
+
+
+def table_blocks(tables: Iterator[pa.Table], shape: shapes.Shape) -> Iterator[Block]:
+    """Tables as blocks, those of too many bytes in halves."""
+    first = 1
+    for table in tables:
+        for piece in _halved(table):
+            yield TableBlock(first, piece, shape)
+            first += piece.num_rows
+
+
+def _halved(table: pa.Table) -> Iterator[pa.Table]:
+    if table.num_rows < 2 or table.nbytes <= ingesting.PART_BYTES:
+        yield table
+        return
+    half = table.num_rows // 2
+    yield from _halved(table.slice(0, half))
+    yield from _halved(table.slice(half))
+
+
+def line_blocks(file: str, known: Names) -> Iterator[Block]:
+    """The lines of a file as blocks."""
     most, size = ingesting.PART_ROWS, ingesting.PART_BYTES
     with formats.opened(file) as stream:
         number, rest = 1, stream.read(len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8)
@@ -75,10 +163,10 @@ def blocks(file: str) -> Iterator[Block]:
             lines = cut(whole, most)
             if not len(lines.starts):
                 length = len(data) + formats.skip_line(stream)
-                yield Block(number, None, formats.too_long(number, data, length))
+                yield LongLine(number, formats.too_long(number, data, length))
                 number, rest = number + 1, b""
                 continue
-            yield Block(number, lines)
+            yield LineBlock(number, lines, known)
             number += len(lines.starts)
             rest = data[int(lines.ends[-1]) + 1 :]
 
@@ -93,15 +181,15 @@ def _read(stream: IO[bytes], size: int) -> bytes:
 
 
 def _ahead(
-    found: Iterator[Block], known: Names, pool: ThreadPoolExecutor | None, most: int
-) -> Iterator[tuple[Block, Parsed | None]]:
+    found: Iterator[Block], pool: ThreadPoolExecutor | None, most: int
+) -> Iterator[tuple[Block, Parsed]]:
     """Blocks in their order, parsed a few ahead by the threads of the run."""
     if pool is None:
-        yield from ((block, _parse(block, known)) for block in found)
+        yield from ((block, block.parse()) for block in found)
         return
-    waiting: deque[tuple[Block, Future[Parsed | None]]] = deque()
+    waiting: deque[tuple[Block, Future[Parsed]]] = deque()
     for block in found:
-        waiting.append((block, pool.submit(_parse, block, known)))
+        waiting.append((block, pool.submit(block.parse)))
         if len(waiting) > most:
             first, future = waiting.popleft()
             yield first, future.result()
@@ -110,44 +198,27 @@ def _ahead(
         yield first, future.result()
 
 
-def _parse(block: Block, known: Names) -> Parsed | None:
-    return parse(block.lines, known, formats.LONGEST_RECORD) if block.lines else None
-
-
-def _outcome(ingest: Ingest, block: Block, parsed: Parsed | None, file: str | None) -> Outcome:
-    if parsed is None or block.lines is None:
-        assert block.record is not None
-        rows, failed = ingest.made([block.record._replace(file=file)])
-        return Outcome(failed=pl.DataFrame(failed, schema=FAILED), taken=1)
-    unusual = list(_records(block, block.lines, parsed, file))
+def _outcome(ingest: Ingest, block: Block, parsed: Parsed, file: str | None) -> Outcome:
+    places = np.flatnonzero(~parsed.plain).tolist()
+    unusual = [record._replace(file=file) for p in places if (record := block.record(p))]
     rows, failed = ingest.made(unusual)
     ingest.lose(parsed.lost)
-    table = _table(ingest, block, parsed, file)
+    tables = [_table(ingest, block, parsed, file)] if parsed.plain.any() else []
     if rows:
-        table = _merged(table, pl.DataFrame(rows, schema=schema("sft")))
+        tables.append(compact(pl.DataFrame(rows, schema=schema("sft"))))
     return Outcome(
-        kept=table if table.num_rows else None,
+        kept=_merged(tables) if tables else None,
         failed=pl.DataFrame(failed, schema=FAILED),
-        taken=len(parsed.messages) + len(unusual),
+        taken=int(parsed.plain.sum()) + len(unusual),
     )
-
-
-def _records(block: Block, lines: Lines, parsed: Parsed, file: str | None) -> Iterator[Record]:
-    """The records of the lines that are not plain; blank lines are none."""
-    for place in np.flatnonzero(~parsed.plain).tolist():
-        number, line = block.first + place, lines.line(place)
-        if len(line) > formats.LONGEST_RECORD:
-            yield formats.too_long(number, line, len(line) + 1)._replace(file=file)
-        elif line and not line.isspace():
-            yield formats.line_record(number, line)._replace(file=file)
 
 
 def _table(ingest: Ingest, block: Block, parsed: Parsed, file: str | None) -> pa.Table:
     """The plain rows as a part holds them."""
     row = pa.array(np.flatnonzero(parsed.plain).astype(np.int64) + block.first)
-    columns = {"messages": parsed.messages, UNDER + "row": row}
+    held = {"messages": parsed.messages, UNDER + "row": row}
     if parsed.own.null_count < len(parsed.own):
-        columns[UNDER + "source_id"] = parsed.own
+        held[UNDER + "source_id"] = parsed.own
     source = ingest.source
     same: dict[str, Any] = {
         "source": source.name,
@@ -158,13 +229,13 @@ def _table(ingest: Ingest, block: Block, parsed: Parsed, file: str | None) -> pa
         UNDER + "revision": ingest.revision,
         UNDER + "file": file,
     }
-    return with_constants(pa.table(columns), same)
+    return with_constants(pa.table(held), same)
 
 
-def _merged(plain: pa.Table, others: pl.DataFrame) -> pa.Table:
-    """All rows in the order of their lines."""
-    whole = joined([plain, compact(others)], "sft")
+def _merged(tables: list[pa.Table]) -> pa.Table:
+    """All rows in the order of their records."""
+    whole = joined(tables, "sft") if len(tables) > 1 else tables[0]
     if UNDER + "row" not in whole.schema.names:
         return whole
     order = np.argsort(whole.column(UNDER + "row").to_numpy(), kind="stable")
-    return whole.take(pa.array(order))
+    return whole if len(tables) == 1 else whole.take(pa.array(order))

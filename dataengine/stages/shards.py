@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from dataengine import tokens
 from dataengine.errors import NothingLeft
 from dataengine.parts import hexed
-from dataengine.published import Form, published
-from dataengine.row import Kind, draw, schema
+from dataengine.published import PLAIN, Form, published
+from dataengine.row import Kind, conversation, draw, schema
 from dataengine.stages.stage import Context, Writer
 from dataengine.text import whole_texts
 from dataengine.view import Table, View
@@ -95,8 +95,15 @@ def _copied() -> pl.Expr:
 
 
 def _read_for_form(view: View) -> list[str]:
-    """The columns that tell how a dataset is published, as far as the part may hold any of it."""
-    return [name for name in schema(view.kind) if name not in ("id", "provenance")]
+    """The columns that tell how a dataset is published; not turns where the part's hold a role and
+    a content alone."""
+    held = view.part.table().schema
+    plain = [
+        name
+        for name in conversation(view.kind)
+        if held.field(name).type.value_type.num_fields == len(PLAIN)
+    ]
+    return [name for name in schema(view.kind) if name not in ("id", "provenance", *plain)]
 
 
 def _shards(split: str, rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -119,7 +126,7 @@ def _write(
         places = held.sort("place", "copy")
         gathered.append(_rows(table, int(number), places, form.kind))  # type: ignore[call-overload]
         to.append(places["to"])
-    whole = pl.concat(gathered, how="vertical", rechunk=False)
+    whole = pl.concat(gathered, how="vertical", rechunk=True)
     back = pl.concat(to).arg_sort()
     counts = []
     writer: pq.ParquetWriter | None = None
@@ -141,7 +148,7 @@ def _rows(table: Table, number: int, wanted: pl.DataFrame, kind: Kind) -> pl.Dat
     columns = [name for name in schema(kind) if name != "id"]
     extra = [] if added is None else [c for c in added.columns if c in columns]
     found = part.frame(kind, [c for c in columns if c not in extra], places)
-    ids = hexed(part.small(["id"])["id"]).gather(places).alias("id")
+    ids = hexed(part.small(["id"])["id"].gather(places)).alias("id")
     named = pl.DataFrame([ids, wanted["copy"]]).select(_copied()).to_series()
     more = [] if added is None else [added[c].gather(places) for c in extra]
     return found.with_columns(named, *more).select(*schema(kind))

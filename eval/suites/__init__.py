@@ -2,7 +2,7 @@
 
     from eval.suites import load
 
-    suites = load("development", Path("../shared/data/evals"))   # a tier, some of it maybe missing
+    suites = load("development", Path("evals"))   # a tier, some of it maybe missing
     for suite in suites:
         print(suite.name, suite.missing or sum(1 for _ in suite.items()))
 

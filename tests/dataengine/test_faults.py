@@ -57,6 +57,13 @@ def finished_stages(folder: Path) -> dict[str, int]:
     return {p.parent.name: p.stat().st_ino for p in (folder / ".work").glob("[!t]*/account.json")}
 
 
+def step_files(folder: Path) -> dict[Path, int]:
+    """Every part and every decision on one, and its inode: another one means that it was made
+    again. What stages saw goes when they have decided."""
+    files = (folder / ".work").glob("[!t]*/**/[!t]*.arrow")
+    return {path: path.stat().st_ino for path in files if path.parent.name != "looks"}
+
+
 def test_killed_at_twenty_random_moments_it_ends_with_the_same_bytes(mixture, tmp_path):
     started = time.monotonic()
     assert run(mixture, "--out", tmp_path / "undisturbed").returncode == 0
@@ -65,13 +72,15 @@ def test_killed_at_twenty_random_moments_it_ends_with_the_same_bytes(mixture, tm
     out = tmp_path / "killed"
     kills = 0
     while kills < 20:
-        before = finished_stages(out)
+        before, files = finished_stages(out), step_files(out)
         process = subprocess.Popen(command(mixture, "--out", out), stderr=subprocess.DEVNULL)
         time.sleep(draw.uniform(0.25, 0.8) * whole)
         process.send_signal(signal.SIGKILL)
         kills += process.wait() == -signal.SIGKILL
         after = finished_stages(out)
         assert {name: after.get(name) for name in before} == before
+        still = step_files(out)
+        assert {path: still.get(path) for path in files} == files
         assert not (out / "manifest.json").exists() or outputs(out) == outputs(
             tmp_path / "undisturbed"
         )

@@ -100,3 +100,26 @@ def test_a_broken_line_is_reported_and_the_next_is_read(line: bytes) -> None:
 def test_a_string_cut_by_a_line_end_does_not_swallow_the_next_row() -> None:
     _, bad = walked(b'{"text": "cut\n{"text": "next"}\n')
     assert bad == 0
+
+
+SCRAPS = st.lists(
+    st.sampled_from([b'"', b"\\", b"\\u12", b"{", b"}", b"[", b"]", b":", b",", b"a", b"1", b" "])
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(SCRAPS.map(b"".join), min_size=1, max_size=6))
+def test_every_line_is_a_row_however_broken_and_no_string_goes_on_in_the_next(scraps) -> None:
+    lines = b"".join(b'{"a": "x' + scrap + b"\n" for scrap in scraps)
+    said, _ = walked(lines + b'{"text": "whole"}\n')
+    assert len(said) == len(scraps) + 1
+    assert said[-1] == ["whole"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(SCRAPS.map(b"".join), min_size=1, max_size=6))
+def test_texts_that_look_like_json_and_are_none_are_read_as_texts(scraps) -> None:
+    texts = [b'{"a": "x' + scrap + b" }" for scrap in scraps]
+    said, bad = walked(b"".join(orjson.dumps({"text": t.decode()}) + b"\n" for t in texts))
+    assert bad == -1
+    assert [row[0] for row in said] == [text.decode() for text in texts]

@@ -191,3 +191,43 @@ def build(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+CHATML = ("<|im_start|>", "<|im_end|>")
+
+
+@pytest.fixture(scope="session")
+def model_with(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """The tiny model with another chat template (a name of TRL's, or its text), an EOS, tokens."""
+    made: dict[Any, Path] = {}
+
+    def make(
+        template: str | None,
+        eos: str = "<|im_end|>",
+        tokens: tuple[str, ...] = CHATML,
+        window: int = 512,
+    ) -> Path:
+        import trl
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        key = (template, eos, tokens, window)
+        if key in made:
+            return made[key]
+        shipped = Path(trl.__file__).parent / "chat_templates" / f"{template}.jinja"
+        tokenizer = AutoTokenizer.from_pretrained(tiny)
+        model = AutoModelForCausalLM.from_pretrained(tiny)
+        known = template is not None and len(template) < 40 and shipped.is_file()
+        tokenizer.chat_template = shipped.read_text() if known else template
+        tokenizer.add_tokens(list(tokens), special_tokens=True)
+        tokenizer.eos_token = eos
+        if "<|begin_of_text|>" in tokens:
+            tokenizer.bos_token = "<|begin_of_text|>"
+        model.resize_token_embeddings(len(tokenizer))
+        model.config.eos_token_id = model.generation_config.eos_token_id = tokenizer.eos_token_id
+        model.config.max_position_embeddings = window
+        folder = made[key] = tmp_path_factory.mktemp("model")
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return folder
+
+    return make

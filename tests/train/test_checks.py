@@ -4,7 +4,9 @@ import pytest
 from datasets import Dataset
 
 from dataengine.errors import UserError
-from train.checks import check_assistant_mask, check_truncation
+from train.checks import check_assistant_mask
+from train.mask import marked_template, masked
+from train.truncation import cut_pairs
 
 
 def chat(*turns: tuple[str, str]) -> dict:
@@ -31,15 +33,13 @@ def refused(tokenizer, rows=ROWS) -> str:
 
 
 def test_the_frame_around_every_answer_is_returned(tokenizer):
-    assert check_assistant_mask(tokenizer, ROWS) == ("", "<|end|>")
+    assert check_assistant_mask(tokenizer, ROWS)["answer"] == ("", "<|end|>")
 
 
 def test_a_constant_frame_is_the_templates_own(tokenizer):
     start = ("{%- generation -%}", "{%- generation -%}<think></think>")
-    assert check_assistant_mask(template(tokenizer, a=start), ROWS) == (
-        "<think></think>",
-        "<|end|>",
-    )
+    frame = check_assistant_mask(template(tokenizer, a=start), ROWS)["answer"]
+    assert frame == ("<think></think>", "<|end|>")
 
 
 def test_an_end_of_turn_outside_the_mask_is_refused(tokenizer):
@@ -84,10 +84,12 @@ def test_an_unrendered_tool_call_is_refused(tokenizer):
     )
 
 
-def test_no_marks_and_no_marked_twin_is_refused(tokenizer):
+def test_without_marks_the_turns_are_found_by_rendering(tokenizer):
     marks = ("{%- generation -%}", ""), ("{%- endgeneration -%}", "")
-    said = refused(template(tokenizer, a=marks[0], b=marks[1]))
-    assert "does not mark the assistant's turns" in said
+    marked = [masked(tokenizer, row, tokenizer.chat_template) for row in ROWS]
+    bare = template(tokenizer, a=marks[0], b=marks[1])
+    assert marked_template(bare) is None
+    assert [masked(bare, row, None) for row in ROWS] == marked
 
 
 def pairs(*texts: tuple[str, str, str]) -> Dataset:
@@ -108,11 +110,11 @@ def test_pairs_equal_under_the_cut_are_refused_by_count(tokenizer):
     long = "xyz " * 100
     rows = pairs(("hello", "red", "blue"), ("hello", long + "red", long + "blue"))
     with pytest.raises(UserError, match=r"1 of 2 pairs are equal .*max_length=64.*\(first: p1\)"):
-        check_truncation(tokenizer, rows, 64)
-    assert check_truncation(tokenizer, rows, None) == {"truncated": 0, "dropped": 0}
+        cut_pairs(tokenizer, rows, 64)
+    assert cut_pairs(tokenizer, rows, None) == {"truncated": 0, "dropped": 0}
 
 
 def test_cut_and_dropped_pairs_are_counted(tokenizer):
     long = "xyz " * 100
     rows = pairs(("hello", "red" + long, "blue"), (long, "red", "blue"), ("hello", "red", "blue"))
-    assert check_truncation(tokenizer, rows, 64) == {"truncated": 2, "dropped": 1}
+    assert cut_pairs(tokenizer, rows, 64) == {"truncated": 2, "dropped": 1}

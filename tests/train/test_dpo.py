@@ -104,3 +104,66 @@ def test_what_trl_cannot_do_is_one_line(dpo, build):
 
     with pytest.raises(UserError, match="TRL refuses: "):
         dpo(build("preference"), "tulu3_8b_qlora")  # needs bitsandbytes and a GPU
+
+
+def steps(out: Path) -> list[dict]:
+    return [entry for entry in history(out) if "loss" in entry]
+
+
+def test_every_step_of_kto_sees_wanted_and_unwanted_answers(dpo, build):
+    out = dpo(build("preference", rows=16), "kto")
+    assert len(steps(out)) == 8
+    assert all({"rewards/chosen", "rewards/rejected"} <= set(entry) for entry in steps(out))
+
+
+def unpaired(count: int, wanted: int) -> list[dict]:
+    return [
+        {
+            "id": f"{n:032x}",
+            "prompt": [{"role": "user", "content": f"hello {n}"}],
+            "completion": [{"role": "assistant", "content": "red"}],
+            "label": n < wanted,
+        }
+        for n in range(count)
+    ]
+
+
+def test_kto_takes_single_completions_and_other_recipes_say_that_they_do_not(dpo, build, capsys):
+    from dataengine.errors import UserError
+
+    data = build("preference", rows=unpaired(12, wanted=3))
+    out = dpo(data, "kto")
+    assert "\nsteps: 3\n" in capsys.readouterr().out
+    assert all({"rewards/chosen", "rewards/rejected"} <= set(entry) for entry in steps(out))
+    with pytest.raises(UserError, match="only kto trains on them"):
+        dpo(data, "dpo")
+    with pytest.raises(UserError, match="no row has label false"):
+        one_sided = build("preference", rows=unpaired(4, wanted=4), name="one-sided")
+        dpo(one_sided, "kto", "--out", f"{out}-2")
+
+
+def test_interleaving_spreads_the_rarer_label_and_keeps_every_row():
+    from datasets import Dataset
+
+    from train.kto import interleaved
+
+    rows = Dataset.from_list(unpaired(12, wanted=3))
+    mixed = interleaved(rows, seed=1)
+    assert [sum(mixed["label"][n : n + 4]) for n in (0, 4, 8)] == [1, 1, 1]
+    assert sorted(mixed["id"]) == sorted(rows["id"])
+
+
+def test_an_answer_with_a_weight_is_refused_with_the_count(dpo, build):
+    from dataengine.errors import UserError
+
+    rows = [
+        {
+            "id": f"{n:032x}",
+            "prompt": [{"role": "user", "content": "hello"}],
+            "chosen": [{"role": "assistant", "content": "red", "weight": 0}],
+            "rejected": [{"role": "assistant", "content": "blue", "weight": None}],
+        }
+        for n in range(3)
+    ]
+    with pytest.raises(UserError, match=r"3 rows have assistant turns in `chosen` with a weight"):
+        dpo(build("preference", rows=rows), "dpo")

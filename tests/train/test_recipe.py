@@ -10,9 +10,9 @@ from train import recipe
 
 @pytest.fixture(scope="module")
 def stages() -> dict:
-    from train import dpo, rlvr, sft
+    from train import distill, dpo, rlvr, rm, sft
 
-    return {"sft": sft.STAGE, "dpo": dpo.STAGE, "rlvr": rlvr.STAGE}
+    return {stage.STAGE.name: stage.STAGE for stage in (distill, dpo, rlvr, rm, sft)}
 
 
 SHIPPED = sorted((p.parent.name, p.stem) for p in recipe.SHIPPED.glob("*/*.yaml"))
@@ -42,12 +42,13 @@ def test_every_shipped_recipe_is_all_trls_arguments(stages, stage, name):
         ("dpo", "tulu3_8b", (5e-7, 128, 1, 2048, 0.1)),
         ("dpo", "tulu3_70b", (2e-7, 128, 1, 2048, 0.1)),
         ("dpo", "tulu3_405b", (2e-7, 256, 1, 2048, 0.1)),
+        ("rm", "tulu3_8b", (3e-6, 256, 1, 2048, None)),
     ],
 )
 def test_published_settings(stage, name, published):
     loaded = recipe.load(stage, name)
     names = ("num_train_epochs", "max_length", "warmup_steps")
-    told = tuple(loaded.arguments[key] for key in names)
+    told = tuple(loaded.arguments.get(key) for key in names)
     assert (loaded.arguments["learning_rate"], loaded.batch_size, *told) == published
 
 

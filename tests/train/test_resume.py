@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,17 +67,53 @@ def test_a_half_written_checkpoint_is_passed_over(tmp_path):
     assert last_checkpoint(tmp_path / "checkpoint-16") is None
 
 
-def test_resuming_on_other_data_is_refused(arguments, build, tmp_path):
+@pytest.fixture
+def begun(arguments: list[str], tmp_path: Path) -> list[str]:
+    """The arguments of a run that has made two steps."""
+    from train.command import run
+    from train.sft import STAGE
+
+    given = [*arguments, "--out", str(tmp_path / "out"), "--save_steps", "2", "--max_steps", "2"]
+    run(STAGE, given)
+    return given
+
+
+def resumed(given: list[str], *more: str) -> str:
     from dataengine.errors import UserError
     from train.command import run
     from train.sft import STAGE
 
-    out = ["--out", str(tmp_path / "out"), "--save_steps", "2", "--max_steps", "2"]
-    run(STAGE, [*arguments, *out])
-    other = build("sft", rows=6, name="other")
-    swapped = [str(other) if a == arguments[1] else a for a in arguments]
-    with pytest.raises(UserError, match="was training on data"):
-        run(STAGE, [*swapped, *out, "--resume"])
+    with pytest.raises(UserError) as caught:
+        run(STAGE, [*given, *more, "--resume"])
+    return str(caught.value)
+
+
+def test_resuming_as_another_run_is_refused_with_the_differences(begun, build, model_with):
+    other = str(build("sft", rows=6, name="other"))
+    assert "data was" in resumed([other if a == begun[1] else a for a in begun])
+    said = resumed(begun, "--learning_rate", "5e-2", "--max_steps", "3")
+    assert "learning_rate was 0.001, is 0.05; max_steps was 2, is 3" in said
+    said = resumed(begun, "--recipe", "tulu3_8b", "--gradient_accumulation_steps", "4")
+    assert "recipe was plain, is tulu3_8b" in said and "batch was 2, is 8" in said
+    other = model_with("qwen2_5")
+    assert f", is {other.name};" in resumed(begun, "--model", str(other))
+
+
+def test_resuming_from_other_weights_under_the_same_name_is_refused(begun, tiny, tmp_path):
+    twin = tmp_path / "elsewhere" / tiny.name
+    shutil.copytree(tiny, twin)
+    weights = twin / "model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert "weights of --model was" in resumed(begun, "--model", str(twin))
+
+
+def test_what_changes_no_step_may_change(begun, tmp_path):
+    from train.command import run
+    from train.sft import STAGE
+
+    halved = ("--per_device_train_batch_size", "1", "--gradient_accumulation_steps", "2")
+    run(STAGE, [*begun, "--logging_steps", "2", *halved, "--resume"])
 
 
 def on_two_processes(

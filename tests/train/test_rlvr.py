@@ -72,3 +72,55 @@ def test_dry_run_counts_completions(rlvr, build, capsys):
     said = capsys.readouterr().out
     assert "effective batch: 8 = 8 rows x 1 devices x 1 accumulation steps" in said
     assert "steps: 4\n" in said and "check: verifiers: exact" in said
+
+
+def test_a_verifier_that_cannot_run_here_is_refused_with_its_count(rlvr, build, monkeypatch):
+    from dataengine.errors import UserError
+    from eval.verifiers import sandbox
+    from eval.verifiers.verdict import Unavailable
+
+    case = json.dumps({"prompt": "hello"})
+    rows = [row(0, "judge", case), row(1, "judge", case), row(2, "exact", "red")]
+    with pytest.raises(
+        UserError, match=r"2 rows \(first: 0+\) name the verifier judge.*asks a model"
+    ):
+        rlvr(build("rlvr", rows=rows))
+    inner = json.dumps([{"verifier": "code_python", "ground_truth": "{}"}])
+
+    def missing(kind: str) -> None:
+        raise Unavailable("no bubblewrap: apt-get install bubblewrap")
+
+    monkeypatch.setattr(sandbox, "ready", missing)
+    with pytest.raises(UserError, match=r"1 rows .* code_python, which cannot run here: no bubble"):
+        rlvr(build("rlvr", rows=[row(n, "weighted", inner) for n in range(1)], name="weighted"))
+
+
+def test_fewer_prompts_than_one_generation_batch_are_refused(rlvr, build, tmp_path):
+    from dataengine.errors import UserError
+
+    with pytest.raises(UserError, match=r"3 prompts are fewer than the 4 of one generation batch"):
+        rlvr(build("rlvr", rows=3), "--generation_batch_size", "16")
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_set_of_template_variables_for_all_prompts(rlvr, build, model_with, tmp_path):
+    from dataengine.errors import UserError
+
+    think = ("--model", str(model_with("qwen3_5_think", tokens=("<|im_start|>", "<|im_end|>"))))
+    rows = [row(n, "regex", ".*") for n in range(4)]
+    plain = [{**r, "chat_template_kwargs": {"enable_thinking": False}} for r in rows]
+    open_ended = rlvr(build("rlvr", rows=rows), *think, "--max_steps", "1")
+    assert logged(open_ended, "reward") == [0.0]  # no thought ended
+    more = ("--out", str(tmp_path / "plain"), "--max_steps", "1")
+    assert logged(rlvr(build("rlvr", rows=plain, name="plain-rows"), *think, *more), "reward") == [
+        1.0
+    ]
+    mixed = [plain[0], {**rows[1], "chat_template_kwargs": {"enable_thinking": True}}, *plain[2:]]
+    with pytest.raises(UserError, match=r"rows differ in chat_template_kwargs"):
+        rlvr(build("rlvr", rows=mixed, name="mixed"), *think)
+
+
+def test_rloo_trains_by_the_same_rewards(rlvr, build):
+    out = rlvr(build("rlvr", rows=[row(n, "regex", "e") for n in range(4)]), "--recipe", "rloo")
+    assert len(logged(out, "verifier/regex/score")) == 3
+    assert "RLOO" in (out / "README.md").read_text()

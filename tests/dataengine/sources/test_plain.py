@@ -8,6 +8,8 @@ from pathlib import Path
 
 import orjson
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ from dataengine.parts import SMALL, compact, frame, small_of
 from dataengine.progress import Progress
 from dataengine.reading import Reading
 from dataengine.row import schema
-from dataengine.sources import plain
+from dataengine.sources import columns, plain
 from dataengine.sources.files import FileReader, FileSource
 from dataengine.sources.ingest import RecordReader
 from dataengine.sources.jsonlines import cut, names, parse
@@ -72,9 +74,13 @@ def small_files_go_by_the_parser_too(monkeypatch):
 def ways(folder, lines, **more):
     """What the parser with `Ingest` behind it, and `Ingest` alone, make of the lines of a file."""
     (folder / "a.jsonl").write_bytes(b"\n".join([FIRST, *lines]))
-    source = FileSource(name="a", path="a.jsonl", base=folder, **more)
+    return both(folder, "a.jsonl", **more)
+
+
+def both(folder, path, **more):
+    source = FileSource(name="a", path=path, base=folder, **more)
     reader = FileReader(source=source, kind="sft")
-    assert plain.shape_of(source, "sft", source.files()) == "messages"
+    assert plain.of_files(source, "sft", source.files()) == "messages"
     return whole(reader.read(CONTEXT)), whole(RecordReader.read(_Alone(reader), CONTEXT))
 
 
@@ -241,3 +247,55 @@ def test_ids_and_small_columns_are_those_of_any_other_way(tmp_path):
     assert found[2].schema == SMALL
     assert found[2].equals(expected[2])
     assert Table("sft", (), ()).rows == 0
+
+
+plain_turn = st.fixed_dictionaries(
+    {
+        "role": st.sampled_from(["user", "assistant", "tool", "x"]) | st.none(),
+        "content": texts | st.none(),
+    }
+)
+TABLE = pa.schema(
+    {
+        "messages": pa.list_(
+            pa.struct({"role": pa.string(), "content": pa.string(), "name": pa.string()})
+        ),
+        "id": pa.string(),
+        "meta": pa.struct({"a": pa.string(), "b": pa.list_(pa.int64())}),
+        "tags": pa.list_(pa.string()),
+        "score": pa.float64(),
+        "tools": pa.string(),
+    }
+)
+table_row = st.fixed_dictionaries(
+    {"messages": alternating | st.lists(plain_turn, max_size=4) | st.none()},
+    optional={
+        "id": st.none() | st.sampled_from(["a", "", "7"]),
+        "meta": st.none()
+        | st.fixed_dictionaries({"a": st.none() | st.just(""), "b": st.none() | st.just([])}),
+        "tags": st.none() | st.lists(st.just("t"), max_size=2),
+        "score": st.none() | st.just(0.0),
+        "tools": st.none() | st.just(""),
+    },
+)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(rows=st.lists(table_row, max_size=6), named=st.booleans())
+def test_rows_of_a_table_of_any_kind(rows, named):
+    rows = [orjson.loads(FIRST), *rows]
+    if named and len(rows) > 1 and rows[-1]["messages"]:
+        rows[-1]["messages"][0]["name"] = "n"
+    with tempfile.TemporaryDirectory() as folder:
+        pq.write_table(pa.Table.from_pylist(rows, TABLE), Path(folder) / "a.parquet")
+        same(*both(Path(folder), "a.parquet"))
+
+
+def test_plain_rows_of_a_table_are_taken_by_columns(tmp_path):
+    rows = [orjson.loads(FIRST) | {"id": i, "meta": {"a": None}} for i in range(3)]
+    parsed = columns.parse(pa.Table.from_pylist(rows), "messages")
+    assert parsed.plain.tolist() == [True] * 3
+    assert parsed.own.to_pylist() == ["0", "1", "2"]
+    assert parsed.lost == {}

@@ -1,0 +1,29 @@
+"""The start model as the trainers take it: a name for TRL to load, or an adapter on its base."""
+
+from typing import Any
+
+from peft import PeftModel
+from trl import get_quantization_config
+from trl.trainer.utils import create_model_from_path
+
+from dataengine.errors import UserError
+from train.job import Job, model_arguments
+from train.start import adapter_base
+
+
+def start_model(job: Job) -> str | PeftModel:
+    """The model to hand to TRL. An adapter's training goes on; its reference is what it is now."""
+    model = job.options.model
+    if not job.start.adapter:
+        return model
+    if job.model.use_peft:
+        raise UserError(
+            f"--model {model}: is a LoRA adapter already, and the arguments ask for a new one; "
+            "leave --use_peft out to train it on, or merge it first (python -m train.merge)"
+        )
+    options: dict[str, Any] = dict(model_arguments(job).model_init_kwargs)
+    quantization = get_quantization_config(job.model)
+    if quantization is not None:
+        options["quantization_config"] = quantization
+    base = create_model_from_path(str(adapter_base(model)), **options)
+    return PeftModel.from_pretrained(base, model, is_trainable=True)
