@@ -1,6 +1,7 @@
 """Running a plan: rows are read once, stages decide on them part by part, the writer gathers.
 
-The run owns what no stage may touch: folders, counting, caching, threads, progress. Every file of a
+The run owns what no stage may touch: folders, counting, caching, progress. It reads, settles and
+writes in this process; an engine does what is done part by part, wherever it likes. Every file of a
 step appears by one rename under the step's fingerprint, so that a run that is killed anywhere goes
 on where it stopped: what is missing is what remains to do.
 """

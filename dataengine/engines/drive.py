@@ -73,9 +73,8 @@ def _named(error: BaseException, job: Job, part: int) -> BaseException:
 
 def _given_up(job: Job, part: int, why: BaseException | None) -> str:
     told = f"{type(why).__name__}: {' '.join(str(why).split())[:300]}" if why else "no word of it"
-    file = job.tasks[part].view.part.file
     return (
-        f"{job}: part {part} ({file}) was lost {ATTEMPTS} times with the worker that had it "
-        f"({told}); give workers more memory, or look at what they logged. Run again to go on: "
-        "what is made is kept"
+        f"{job}: part {part} ({job.tasks[part].view.part.file}) was lost {ATTEMPTS} times with the "
+        f"worker that had it ({told}; logs, if any, are in {job.context.folder / 'jobs'}). Give "
+        "workers more memory or time and run again: what is made is kept"
     )

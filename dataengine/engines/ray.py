@@ -31,7 +31,7 @@ def connected(workers: int, address: str | None = None) -> Iterator["Ray"]:
         import ray
     except ImportError:
         raise UserError(
-            "--engine ray: Ray is not installed; pip install 'posttrain-dataengine[ray]'"
+            "--engine ray needs the extra `ray`: pip install -e '.[ray]' in a checkout"
         ) from None
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     own: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False}

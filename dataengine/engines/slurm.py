@@ -55,7 +55,7 @@ class Slurm:
 
     def _submit(self, name: str, file: Path, fingerprint: str, elements: int) -> None:
         threads = [f"{variable}={value}" for variable, value in ENVIRONMENT.items()]
-        module = [sys.executable, "-m", "dataengine.engines.slurm"]
+        module = [sys.executable, "-P", "-m", "dataengine.engines.slurm"]
         wanted = {"partition": self.partition, "time": self.time}
         done = _asked(
             "sbatch",

@@ -3,7 +3,7 @@
 A stage decides; it does not copy. It has up to three steps: `look` at a part (optional), `settle`
 what was seen of all parts in one survey, and `apply` that to a part. `look` and `apply` are pure
 maps over parts, in any order, in any process. Adding a stage is one file with one subclass. Ids,
-lineage, counting, caching, writing, progress and the threads are `run.py`'s, never a stage's.
+lineage, counting, caching, writing, progress and engines are `run.py`'s, never a stage's.
 """
 
 import threading

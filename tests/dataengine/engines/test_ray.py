@@ -15,7 +15,7 @@ from dataengine.errors import UserError
 
 from .conftest import HERE, calls, contents, outputs
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'posttrain-dataengine[ray]'")
+pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[ray]'")
 
 
 @pytest.fixture(scope="module")
