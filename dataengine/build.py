@@ -33,6 +33,12 @@ def main(
     out: Annotated[
         Path | None, typer.Option(help="Where to build; builds/<name> by default.")
     ] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the steps' files lie, as all workers see it; OUT/.work by default."
+        ),
+    ] = None,
     plan_only: Annotated[
         bool, typer.Option("--plan", help="Show the stages and touch nothing.")
     ] = False,
@@ -69,7 +75,7 @@ def main(
     folder = out or Path("builds") / (described.name + (f"-limit-{limit}" if limit else ""))
     steps = plan(described, limit)
     if plan_only:
-        show_plan(steps, folder, as_json)
+        show_plan(steps, folder, work or folder / ".work", as_json)
         return
     if limit and publish:
         raise UserError(
@@ -83,7 +89,7 @@ def main(
         _refuse_missing(described, publish)
         options = {"address": address, "partition": partition, "array": array, "time": time}
         with engines.opened(engine, workers, **options) as opened:
-            built = build(document, steps, folder, workers, progress, opened)
+            built = build(document, steps, folder, workers, progress, opened, work)
     else:
         progress.note(f"{gone}; publishing the build that is in {folder}")
     done = None
@@ -109,6 +115,7 @@ def build(
     workers: int,
     progress: Progress,
     engine: Engine | None = None,
+    work: Path | None = None,
 ) -> dict[str, Any]:
     """Run a plan and lay its results out in `out`; returns the manifest.
 
@@ -116,8 +123,8 @@ def build(
         NothingLeft: no row is left; `dropped/` tells where they went.
         UserError: bad input, or a folder that cannot be written.
     """
-    with held(out, steps.mixture.name):
-        run = Run(steps, out, workers, progress, engine)
+    with held(out, steps.mixture.name, work):
+        run = Run(steps, out, workers, progress, engine, work)
         try:
             stages = run.execute()
         except NothingLeft as error:

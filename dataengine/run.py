@@ -40,10 +40,11 @@ class Run:
         workers: int,
         progress: Progress,
         engine: Engine | None = None,
+        work: Path | None = None,
     ) -> None:
         self.plan, self.workers, self.progress = plan, workers, progress
-        self.out = out.resolve()  # a worker elsewhere stands in another folder
-        self.work = self.out / ".work"
+        self.out = out
+        self.work = (work or out / ".work").resolve()  # workers elsewhere stand in other folders
         self.finished: list[Finished] = []
         self.table: Table | None = None
         self._readers = 0
