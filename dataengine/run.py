@@ -227,6 +227,7 @@ class Run:
         """Look at every part, and settle what was seen."""
         assert self.table is not None
         files: list[Path] = []
+        stage.share(context)
         if type(stage).look is not Stage.look:
             files = _numbered(context.folder / "looks", self.table)
             tasks = TableTasks(self.table, [files])

@@ -152,6 +152,10 @@ class Stage(Config):
     def prepare(self) -> None:
         """Begin what takes time and needs no rows, while they are read: compiling."""
 
+    def share(self, context: Context) -> None:
+        """Make what `look` needs for all parts in `context.cache`, where workers elsewhere find it:
+        an index. Called once, where the mixture's paths hold."""
+
     def look(self, view: View, context: Context) -> pl.DataFrame | None:
         """What there is to know of a part before any part is decided on; None for nothing."""
         return None

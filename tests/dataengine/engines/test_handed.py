@@ -10,10 +10,12 @@ from planted import Brittle, Planted, Stubborn
 
 from dataengine.engines import versions
 from dataengine.engines.handed import Refused, carried, hand_out, opened, parts_in, perform_here
-from dataengine.engines.job import perform
+from dataengine.engines.job import perform, seen
 from dataengine.errors import UserError
 from dataengine.stages.decontaminate import Decontaminate
+from eval import suites
 
+from ..conftest import write_jsonl
 from .conftest import HERE, calls, contents
 
 
@@ -44,6 +46,33 @@ def test_fields_that_a_dump_leaves_out_travel(job, tmp_path):
     stage = Decontaminate(against=("gsm8k",), path="evals", base=tmp_path)
     (found,) = opened(hand_out(job(stage), [0]), "f" * 32).stages
     assert found.base == tmp_path
+
+
+def test_an_index_is_found_where_the_items_are_not(job, tmp_path):
+    (tmp_path / "evals").mkdir()
+    item = {
+        "id": "1",
+        "prompt": "twenty words that stand in no row of these parts at all",
+        "answer": "",
+    }
+    file = write_jsonl(tmp_path / "evals/gsm8k.jsonl", [item])
+    stage = Decontaminate(against=("gsm8k",), path="evals", base=tmp_path)
+    given = job(stage, verb="look")
+    stage.share(given.context)
+    handed = hand_out(given, [0])
+    file.unlink()
+    done = perform_here(handed, "f" * 32, 0)
+    assert done.error is None
+    assert seen(tmp_path / "made/000000.arrow").height == 0
+
+
+def test_a_suite_of_the_hub_travels_without_its_rows(tmp_path):
+    (tmp_path / "gsm8k.jsonl").write_text("")
+    (suite,) = suites.load(["gsm8k"], tmp_path)
+    suite._file, suite._commit, suite._rows = None, "c0ffee", lambda: iter([])
+    back = pickle.loads(pickle.dumps(suite))
+    assert (back.hash, back.missing, back._rows) == (suite.hash, None, None)
+    assert suite._rows is not None
 
 
 def test_a_worker_that_has_other_code_or_another_job_is_refused(job, notes, monkeypatch):
