@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from dataengine import engines
 from dataengine.command import command, run_command
 from dataengine.document import Document
+from dataengine.engines.drive import Engine
 from dataengine.errors import NothingLeft, UserError
 from dataengine.folder import LAID_OUT, held, linked
 from dataengine.lock import lock, same
@@ -31,6 +33,12 @@ def main(
     out: Annotated[
         Path | None, typer.Option(help="Where to build; builds/<name> by default.")
     ] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the steps' files lie, as all workers see it; OUT/.work by default."
+        ),
+    ] = None,
     plan_only: Annotated[
         bool, typer.Option("--plan", help="Show the stages and touch nothing.")
     ] = False,
@@ -40,6 +48,19 @@ def main(
     workers: Annotated[
         int, typer.Option(min=1, help="Threads; the bytes are the same for any.")
     ] = os.cpu_count() or 1,
+    engine: Annotated[
+        engines.Name, typer.Option(help="Who does the stages' parts; the bytes are the same.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="ray: HOST:PORT or auto; a cluster of its own by default.")
+    ] = None,
+    partition: Annotated[str | None, typer.Option(help="slurm: the partition.")] = None,
+    array: Annotated[
+        int | None, typer.Option(min=1, help="slurm: elements of a job array, 64 by default.")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="slurm: the time limit of an element, as sbatch takes it.")
+    ] = None,
     publish: Annotated[
         bool, typer.Option("--publish", help="Publish the build to the Hub.")
     ] = False,
@@ -54,7 +75,7 @@ def main(
     folder = out or Path("builds") / (described.name + (f"-limit-{limit}" if limit else ""))
     steps = plan(described, limit)
     if plan_only:
-        show_plan(steps, folder, as_json)
+        show_plan(steps, folder, work or folder / ".work", as_json)
         return
     if limit and publish:
         raise UserError(
@@ -66,7 +87,9 @@ def main(
     built = finished(document, folder) if gone else None
     if built is None:
         _refuse_missing(described, publish)
-        built = build(document, steps, folder, workers, progress)
+        options = {"address": address, "partition": partition, "array": array, "time": time}
+        with engines.opened(engine, workers, **options) as opened:
+            built = build(document, steps, folder, workers, progress, opened, work)
     else:
         progress.note(f"{gone}; publishing the build that is in {folder}")
     done = None
@@ -86,7 +109,13 @@ def main(
 
 
 def build(
-    document: Document, steps: Plan, out: Path, workers: int, progress: Progress
+    document: Document,
+    steps: Plan,
+    out: Path,
+    workers: int,
+    progress: Progress,
+    engine: Engine | None = None,
+    work: Path | None = None,
 ) -> dict[str, Any]:
     """Run a plan and lay its results out in `out`; returns the manifest.
 
@@ -94,8 +123,8 @@ def build(
         NothingLeft: no row is left; `dropped/` tells where they went.
         UserError: bad input, or a folder that cannot be written.
     """
-    with held(out, steps.mixture.name):
-        run = Run(steps, out, workers, progress)
+    with held(out, steps.mixture.name, work):
+        run = Run(steps, out, workers, progress, engine, work)
         try:
             stages = run.execute()
         except NothingLeft as error:

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -18,24 +18,28 @@ LAID_OUT = ("README.md", "data", "dropped", "manifest.json", "mixture.lock.yaml"
 
 
 @contextmanager
-def held(out: Path, name: str) -> Iterator[None]:
-    """Hold a build folder for one run of the mixture `name`; a process that dies lets it go.
+def held(out: Path, name: str, work: Path | None = None) -> Iterator[None]:
+    """Hold a build folder, and that of its steps where it is another, for one run of the mixture
+    `name`; a process that dies lets them go.
 
     Raises:
-        UserError: another run holds it, it holds something else than a build of this mixture,
+        UserError: another run holds one, it holds something else than a build of this mixture,
             or it cannot be written.
     """
-    with _disk_errors(out):
+    with _disk_errors(out), ExitStack() as locks:
         _ours(out, name)
-        (out / ".work").mkdir(parents=True, exist_ok=True)
-        with (out / ".work" / "lock").open("a") as lock:
+        for folder in dict.fromkeys([out / ".work", work or out / ".work"]):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = locks.enter_context((folder / "lock").open("a"))
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                taken, option = (work, "--work") if folder == work else (out, "--out")
                 raise UserError(
-                    f"{out}: another run is building here; wait for it, or choose another --out"
+                    f"{taken}: another run is building here; wait for it, "
+                    f"or choose another {option}"
                 ) from None
-            yield
+        yield
 
 
 def linked(source: str | Path, target: str | Path) -> None:

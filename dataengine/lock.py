@@ -6,9 +6,9 @@ from typing import Any
 
 import yaml
 
+from dataengine.account import Finished
 from dataengine.document import Document
 from dataengine.plan import Plan
-from dataengine.run import Finished
 
 HEAD = """\
 # Rebuilds the same bytes: python -m dataengine.build mixture.lock.yaml

@@ -5,17 +5,14 @@ It is Hub-safe (no absolute paths, no secrets, no times) and the same for the sa
 
 import subprocess
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from dataengine import __version__
+from dataengine.account import Finished
+from dataengine.engines.versions import libraries
 from dataengine.plan import Plan
-from dataengine.run import Finished
 from dataengine.stages.stage import Reader
-
-LIBRARIES = ("datasets", "duckdb", "huggingface_hub", "numba", "numpy", "polars", "pyarrow")
-"""The libraries whose versions can change a build's bytes."""
 
 SECTIONS = ("generation", "preferences", "models")
 """Figures of a source that have a place of their own in the manifest."""
@@ -34,7 +31,7 @@ def manifest(plan: Plan, finished: list[Finished]) -> dict[str, Any]:
         "seed": mixture.seed,
         "fingerprint": accounts[-1].fingerprint,
         "engine": {"version": __version__, "git": git_commit()},
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": libraries(),
         "sources": _sources(plan, finished, written["composition"]),
         "stages": [_stage(account) for account in accounts],
         "splits": written["splits"],

@@ -9,18 +9,18 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
 
+from dataengine.account import Account
 from dataengine.plan import Plan
 from dataengine.publish.hub import Published
-from dataengine.run import Account
 from dataengine.stages.stage import Reader
 
 KEYS_SHOWN = 6
 """Keys of a source that are named on the terminal; the manifest names all."""
 
 
-def show_plan(plan: Plan, out: Path, as_json: bool) -> None:
+def show_plan(plan: Plan, out: Path, work: Path, as_json: bool) -> None:
     """Print the stages that a run executes, with the rows that are known."""
-    lines = list(_plan_lines(plan, out))
+    lines = list(_plan_lines(plan, out, work))
     if as_json:
         print(json.dumps({"name": plan.mixture.name, "out": str(out), "stages": lines}))
         return
@@ -31,10 +31,10 @@ def show_plan(plan: Plan, out: Path, as_json: bool) -> None:
     _console().print(grid)
 
 
-def _plan_lines(plan: Plan, out: Path) -> Any:
+def _plan_lines(plan: Plan, out: Path, work: Path) -> Any:
     for step, fingerprint in zip(plan, plan.fingerprints, strict=True):
         stage = step.stage
-        known = _known(out, stage.name, fingerprint)
+        known = _known(work, stage.name, fingerprint)
         rows = known.kept if known else stage.known_rows() if isinstance(stage, Reader) else None
         yield {
             "label": stage.label(),
@@ -55,11 +55,9 @@ def _state(known: Account) -> str:
     return "done, but for what failed for now" if known.mendable else "done"
 
 
-def _known(out: Path, name: str, fingerprint: str | None) -> Account | None:
-    file = out / ".work" / f"{name}-{(fingerprint or '')[:16]}" / "account.json"
-    return (
-        Account.model_validate_json(file.read_bytes()) if fingerprint and file.is_file() else None
-    )
+def _known(work: Path, name: str, fingerprint: str | None) -> Account | None:
+    folder = work / f"{name}-{(fingerprint or '')[:16]}"
+    return Account.kept_in(folder) if fingerprint else None
 
 
 def show_build(manifest: dict[str, Any], out: Path, published: Published | None) -> None:

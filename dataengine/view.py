@@ -123,6 +123,16 @@ class Table:
         source = self.sources[number]
         return View(part, source, self.kind, places.astype(np.uint32), added, first, number)
 
+    def add(self, number: int, columns: pl.DataFrame) -> None:
+        """Columns that a stage added to some rows of a part, by `place`; null in the others."""
+        rows = self.parts[number].rows
+        if columns.height < rows:
+            every = pl.DataFrame({"place": np.arange(rows, dtype=np.uint32)})
+            columns = every.join(columns, on="place", how="left", maintain_order="left")
+        new = columns.drop("place")
+        held = self.added[number]
+        self.added[number] = new if held is None else held.with_columns(new.get_columns())
+
     def views(self) -> Iterator[View]:
         """The parts in order, as views of the rows that are alive."""
         return (self.view(number) for number in range(len(self.parts)))

@@ -147,6 +147,10 @@ class Decontaminate(Stage):
 
             compile_ahead()
 
+    def share(self, context: Context) -> None:
+        if self.method != "tulu3" and self._present:
+            context.shared(self.name, lambda: self._checker(context))
+
     def look(self, view: View, context: Context) -> pl.DataFrame | None:
         """Which rows of a part hold which items: lines of evidence, by the published rule or where
         no suite has its items none."""

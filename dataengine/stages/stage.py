@@ -3,7 +3,7 @@
 A stage decides; it does not copy. It has up to three steps: `look` at a part (optional), `settle`
 what was seen of all parts in one survey, and `apply` that to a part. `look` and `apply` are pure
 maps over parts, in any order, in any process. Adding a stage is one file with one subclass. Ids,
-lineage, counting, caching, writing, progress and the threads are `run.py`'s, never a stage's.
+lineage, counting, caching, writing, progress and engines are `run.py`'s, never a stage's.
 """
 
 import threading
@@ -89,6 +89,10 @@ class Context:
     _held: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What travels to a worker elsewhere: one thread, no ledger, and nobody to tell."""
+        return Context, (self.kind, self.seed, 1, self.folder, self.cache)
+
     def shared(self, name: str, make: Callable[[], Any]) -> Any:
         """What is made once for all parts: an index, a model."""
         with self._lock:
@@ -147,6 +151,10 @@ class Stage(Config):
 
     def prepare(self) -> None:
         """Begin what takes time and needs no rows, while they are read: compiling."""
+
+    def share(self, context: Context) -> None:
+        """Make what `look` needs for all parts in `context.cache`, where workers elsewhere find it:
+        an index. Called once, where the mixture's paths hold."""
 
     def look(self, view: View, context: Context) -> pl.DataFrame | None:
         """What there is to know of a part before any part is decided on; None for nothing."""

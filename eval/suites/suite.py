@@ -186,6 +186,14 @@ class Suite(_Strict):
             )
         return suite
 
+    def __getstate__(self) -> dict[Any, Any]:
+        """What is pickled: not the rows of the Hub, which stay where they were opened, but the hash
+        that an index made from them is found by."""
+        if not self._missing:
+            _ = self.hash
+        state = super().__getstate__()
+        return state | {"__pydantic_private__": state["__pydantic_private__"] | {"_rows": None}}
+
     def items(self) -> Iterator[Item]:
         """Every item, in the source's order.
 

@@ -14,12 +14,13 @@ import yaml
 
 from dataengine.build import build
 from dataengine.document import Document
+from dataengine.engines.drive import Engine
 from dataengine.mixture import load
 from dataengine.parts import Part, compact, small_of, write
 from dataengine.plan import plan
 from dataengine.progress import Progress
+from dataengine.quarantine import decide
 from dataengine.row import Kind, schema
-from dataengine.run import decide
 from dataengine.stages.stage import Context, Outcome, Stage
 from dataengine.view import Table
 
@@ -91,9 +92,15 @@ def decided(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Outcome]:
 def built(tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """built(mixture, out="out"): build it here and return the manifest."""
 
-    def run(mixture: Path, out: str = "out", workers: int = 2, limit: int | None = None) -> Any:
-        steps = plan(load(mixture), limit)
-        return build(Document(mixture), steps, tmp_path / out, workers, Progress(quiet=True))
+    def run(
+        mixture: Path,
+        out: str = "out",
+        workers: int = 2,
+        limit: int | None = None,
+        engine: Engine | None = None,
+    ) -> Any:
+        steps, progress = plan(load(mixture), limit), Progress(quiet=True)
+        return build(Document(mixture), steps, tmp_path / out, workers, progress, engine)
 
     return run
 

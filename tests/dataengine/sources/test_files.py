@@ -10,13 +10,13 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from dataengine.account import Account
 from dataengine.errors import UserError
 from dataengine.parts import Part
 from dataengine.progress import Progress
 from dataengine.reading import Reading
 from dataengine.row import schema
 from dataengine.rows import formats
-from dataengine.run import Account
 from dataengine.sources.files import FileReader, FileSource
 from dataengine.stages.stage import FAILED, Context
 from dataengine.view import Table

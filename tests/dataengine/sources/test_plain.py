@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from dataengine.account import Account
 from dataengine.parts import SMALL, compact, frame, small_of
 from dataengine.progress import Progress
 from dataengine.reading import Reading
 from dataengine.row import schema
-from dataengine.run import Account
 from dataengine.sources import columns, plain
 from dataengine.sources.files import FileReader, FileSource
 from dataengine.sources.ingest import RecordReader

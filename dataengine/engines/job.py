@@ -1,0 +1,108 @@
+"""Jobs: one step of a build, to be done for each part by itself, whoever does it and where.
+
+A job's part reads the files of a part of rows and writes one file for each of its stages, by one
+rename: what is not there yet is what remains to do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+import polars as pl
+
+from dataengine.parts import mapped, written
+from dataengine.quarantine import decide
+from dataengine.stages.stage import Context, Stage
+from dataengine.view import Table, View
+
+
+class Task(NamedTuple):
+    """What a job's stages are shown of one part, and where each of them writes."""
+
+    view: View
+    found: pl.DataFrame | None
+    """The survey's table for the part."""
+    files: Sequence[Path]
+
+
+class Tasks(Protocol):
+    """The task of each part, by its number."""
+
+    def __getitem__(self, part: int) -> Task: ...
+
+    def made(self, part: int) -> bool:
+        """Whether all that a part's task is to write is there."""
+        return all(file.exists() for file in self[part].files)
+
+
+@dataclass(frozen=True)
+class TableTasks(Tasks):
+    """The tasks of a table's parts, made as they are asked for."""
+
+    table: Table
+    files: Sequence[Sequence[Path]]
+    """Of each stage, where its output on each part lies."""
+    found: Sequence[pl.DataFrame] = ()
+    everybody: bool = False
+    """Whether the stages are shown all rows, or those that are alive."""
+
+    def __getitem__(self, part: int) -> Task:
+        found = self.found[part] if self.found else None
+        files = [held[part] for held in self.files]
+        return Task(self.table.view(part, self.everybody), found, files)
+
+    def made(self, part: int) -> bool:
+        return all(held[part].exists() for held in self.files)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One step of a build over many parts: what is done to each, by which stages."""
+
+    verb: Literal["look", "apply"]
+    stages: tuple[Stage, ...]
+    fingerprint: str
+    """What identifies the step."""
+    context: Context
+    tasks: Tasks = field(repr=False)
+
+    def __str__(self) -> str:
+        return ", ".join(stage.label() for stage in self.stages)
+
+
+class Done(NamedTuple):
+    """What became of one part: nothing to tell, or why it was not made."""
+
+    part: int
+    error: BaseException | None = None
+    lost: bool = False
+    """Whether the machine was at fault, not the stage: the part may be tried again."""
+
+
+def perform(job: Job, part: int) -> Done:
+    """Do a job for one part; what is made already is not made again. Never raises."""
+    try:
+        task = job.tasks[part]
+        for stage, file in zip(job.stages, task.files, strict=True):
+            if not file.exists():
+                _make(job, stage, task, file)
+    except Exception as error:
+        return Done(part, error)
+    return Done(part)
+
+
+def _make(job: Job, stage: Stage, task: Task, file: Path) -> None:
+    if job.verb == "apply":
+        decide(stage, task.view, task.found).write(task.view.places, file)
+    else:
+        seen = stage.look(task.view, job.context)
+        table = pl.DataFrame() if seen is None else seen
+        written(table.to_arrow(compat_level=pl.CompatLevel.oldest()), file)
+
+
+def seen(file: Path) -> pl.DataFrame | None:
+    """What a stage saw of a part; None for nothing, which is a file without columns."""
+    found = pl.from_arrow(mapped(file))
+    assert isinstance(found, pl.DataFrame)
+    return found if found.width else None

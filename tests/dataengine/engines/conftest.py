@@ -1,0 +1,96 @@
+"""Jobs of a few small parts, and stages that go wrong in workers."""
+
+import random
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from dataengine.engines.job import Job, TableTasks
+from dataengine.parts import compact, small_of, write
+from dataengine.row import schema
+from dataengine.stages.stage import Context
+from dataengine.view import Table
+
+from ..conftest import chat, write_jsonl
+
+HERE = str(Path(__file__).parent)
+sys.path.append(HERE)  # for `planted`, which workers find by their PYTHONPATH
+
+
+@pytest.fixture
+def job(tmp_path):
+    """job(stage, parts=5): the stage's job over parts of three rows, written to tmp_path/made."""
+
+    def made(stage, parts=5, out="made", verb="apply"):
+        folder = tmp_path / "read"
+        folder.mkdir(exist_ok=True)
+        said = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+        rows = compact(pl.DataFrame([{"id": None, "messages": said}] * 3, schema=schema("sft")))
+        read = tuple(
+            write(
+                folder, n, rows, small_of(rows, "sft", "s", [f"{n:030x}{i:02x}" for i in range(3)])
+            )
+            for n in range(parts)
+        )
+        (tmp_path / out).mkdir(exist_ok=True)
+        files = [tmp_path / out / f"{n:06d}.arrow" for n in range(parts)]
+        context = Context("sft", 0, 2, tmp_path / out, tmp_path / "cache", ledger=tmp_path)
+        table = Table("sft", read, ("s",) * parts)
+        return Job(verb, (stage,), "f" * 32, context, TableTasks(table, [files]))
+
+    return made
+
+
+@pytest.fixture
+def mixture(mix, tmp_path, monkeypatch):
+    """A mixture with both dedups and decontamination, of four parts in two sources."""
+    monkeypatch.setattr("dataengine.sources.ingest.PART_ROWS", 60)
+    draw = random.Random(7)
+    words = [
+        f"{a}{b}" for a in ("har", "lan", "cop", "mea", "whi") for b in ("bo", "te", "pe", "do")
+    ]
+    item = " ".join(draw.choices(words, k=30))
+    (tmp_path / "evals").mkdir()
+    write_jsonl(tmp_path / "evals/gsm8k.jsonl", [{"id": "1", "prompt": item, "answer": "4"}])
+    sources = {}
+    for name in ("a", "b"):
+        rows = [
+            chat(" ".join(draw.choices(words, k=20)), " ".join(draw.choices(words, k=80)))
+            for _ in range(110)
+        ]
+        near = chat(rows[4]["messages"][0]["content"], rows[4]["messages"][1]["content"] + " more")
+        sources[name] = {"records": [*rows, rows[3], near, chat(item, "four"), chat("q", "")]}
+    sources["b"]["repeat"] = 1.5
+    return mix(
+        sources,
+        filters=["repetition", {"length": {"max_chars": 9_000}}],
+        dedup={"exact": True, "minhash": True},
+        decontaminate={"against": ["gsm8k"], "path": "evals"},
+        splits={"train": 0.9, "validation": 0.1},
+    )
+
+
+def outputs(folder):
+    """Everything that a build shows the world."""
+    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and ".work" not in p.parts]
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
+
+
+@pytest.fixture
+def notes(tmp_path):
+    """A folder where planted stages write down what they are called for."""
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    return folder
+
+
+def calls(notes):
+    """How often each part was decided on."""
+    return {int(f.name): len(f.read_text().splitlines()) for f in notes.iterdir()}
+
+
+def contents(folder):
+    """The bytes of each file made."""
+    return {file.name: file.read_bytes() for file in sorted(folder.glob("*.arrow"))}

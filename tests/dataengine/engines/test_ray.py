@@ -1,0 +1,105 @@
+"""The Ray engine, on a cluster of two CPUs that this file starts: the same bytes, whoever dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from planted import Brittle, Planted
+
+from dataengine.engines.drive import drive
+from dataengine.engines.ray import _refuse_dead, connected
+from dataengine.errors import UserError
+
+from .conftest import HERE, calls, contents, outputs
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[ray]'")
+
+
+@pytest.fixture(scope="module")
+def address():
+    """A cluster that is there before an engine is, and must be there after it."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("PYTHONPATH", HERE)
+    patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    yield cluster.address
+    cluster.shutdown()
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def ray(address):
+    """An engine for all tests; when it is left, the cluster must still be there."""
+    with connected(2, address) as engine:
+        yield engine
+    _refuse_dead(address)
+
+
+def test_the_same_bytes_as_threads(ray, mixture, built, tmp_path):
+    built(mixture, "threads")
+    built(mixture, "ray", engine=ray)
+    assert outputs(tmp_path / "ray") == outputs(tmp_path / "threads")
+    assert not [*(tmp_path / "ray").rglob("jobs")]
+
+
+def test_a_killed_worker_loses_a_part_for_a_while(ray, job, notes, tmp_path):
+    drive(ray, job(Planted(notes=notes, part=-1), out="calm"), 5, lambda part: None)
+    drive(ray, job(Planted(notes=notes, part=1, how="dies_once")), 5, lambda part: None)
+    assert contents(tmp_path / "made") == contents(tmp_path / "calm")
+    assert calls(notes)[1] == 2  # in calm, and the one that died, are the first two lines
+
+
+def test_a_part_that_kills_every_worker_is_named(ray, job, notes):
+    with pytest.raises(UserError, match=r"part 3 .* was lost 3 times .*WorkerCrashedError"):
+        drive(ray, job(Planted(notes=notes, part=3, how="dies")), 5, lambda part: None)
+    assert calls(notes)[3] == 3
+
+
+def test_an_error_comes_back_once_with_its_part(ray, job, notes):
+    with pytest.raises(RuntimeError, match="Stubborn: a bad record at row 7") as raised:
+        drive(ray, job(Brittle(notes=notes), verb="look"), 5, lambda part: None)
+    assert "raised on part 2 (" in raised.value.__notes__[-1]
+    with pytest.raises(UserError, match=r"^the folder of gold answers"):
+        drive(ray, job(Planted(notes=notes, how="is_bad_input")), 5, lambda part: None)
+
+
+def test_workers_have_one_thread_each(ray):
+    import ray as cluster
+
+    seen = cluster.remote(
+        lambda: (__import__("polars").thread_pool_size(), os.environ["OMP_NUM_THREADS"])
+    )
+    assert cluster.get(seen.remote()) == (1, "1")
+
+
+def test_a_dead_address_is_refused():
+    with pytest.raises(UserError, match=r"^--address 127.0.0.1:9: no Ray cluster answered"):
+        _refuse_dead("127.0.0.1:9")
+
+
+def test_a_killed_driver_goes_on_without_doing_anything_again(address, mixture, built, tmp_path):
+    built(mixture, "threads")
+    out = tmp_path / "killed"
+    code = (
+        "import sys, dataengine.sources.ingest as i; i.PART_ROWS = 60\n"
+        "from dataengine.command import run_command; from dataengine.build import app\n"
+        "run_command(app)"
+    )
+    options = [str(mixture), "--out", str(out), "--engine", "ray", "--address", address]
+    command = [sys.executable, "-c", code, *options]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not [*out.glob(".work/repetition-*/*/*.arrow")] and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    before = {file: file.stat().st_ino for file in out.glob(".work/repetition-*/*/0*.arrow")}
+    assert before and not (out / "manifest.json").exists()
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert {file: file.stat().st_ino for file in before} == before
+    assert outputs(out) == outputs(tmp_path / "threads")
