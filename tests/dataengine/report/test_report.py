@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import polars as pl
 import pytest
+
 from dataengine.built import Built
 from dataengine.report import page, report
 from dataengine.report.funnel import funnel
@@ -68,7 +69,13 @@ def test_every_reason_has_an_example_and_the_sums_are_the_manifest_s(planted, bu
     manifest = built(planted)
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     reasons = {reason for stage in manifest["stages"] for reason in stage["reasons"]}
-    assert reasons >= {"claims to be another model", "empty turn", "exact duplicate", "contaminated", "not JSON"}
+    assert reasons >= {
+        "claims to be another model",
+        "empty turn",
+        "exact duplicate",
+        "contaminated",
+        "not JSON",
+    }
     shown = set(re.findall(r'data-reason="([^"]*)">\n<h3', html))
     assert shown == reasons
     opened = Built.open(tmp_path / "out")
@@ -103,7 +110,8 @@ def test_what_rows_say_is_inert(planted, built, tmp_path):
     assert found.tags.count("script") == 1 and "img" not in found.tags
     assert not [name for name in found.attributes if name.startswith("on")]
     assert "&lt;b&gt;loud" in html and "<b>loud" not in html
-    assert html.count("&lt;script&gt;") >= 4  # kept, failed, and both texts of the leak
+    unmarked = re.sub("</?mark>", "", html)
+    assert unmarked.count("&lt;script&gt;") >= 4  # kept, failed, and both texts of the leak
     script = re.search(r"<script>(.*?)</script>", html, re.S).group(1)
     assert f"'sha256-{page._sha256(script)}'" in html and "default-src 'none'" in html
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", html)
@@ -134,7 +142,10 @@ def test_duplicates_show_what_differs(mix, built, tmp_path):
 
 
 def test_a_lost_half_and_a_short_source_are_alarms(mix, built, tmp_path):
-    rows = [chat(*HARBOURS[0]), *(chat(f"Who are you, number {n}?", "I am ChatGPT.") for n in range(3))]
+    rows = [
+        chat(*HARBOURS[0]),
+        *(chat(f"Who are you, number {n}?", "I am ChatGPT.") for n in range(3)),
+    ]
     built(mix({"a": {"records": rows, "rows": 4}}, filters=["identity"]))
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "identity took 3 of the 4 rows of a that reached it (75%)." in html
@@ -142,26 +153,48 @@ def test_a_lost_half_and_a_short_source_are_alarms(mix, built, tmp_path):
     assert "Nothing was decontaminated" in html
 
 
-def test_thinking_is_folded_calls_are_blocks_and_untrained_turns_are_not_shaded(mix, built, tmp_path):
-    call = {"id": "1", "type": "function", "function": {"name": "tide", "arguments": {"port": "Vlissingen"}}}
+def test_thinking_is_folded_calls_are_blocks_and_untrained_turns_are_not_shaded(
+    mix, built, tmp_path
+):
+    call = {
+        "id": "1",
+        "type": "function",
+        "function": {"name": "tide", "arguments": {"port": "Vlissingen"}},
+    }
     turns = [
         {"role": "user", "content": "High water?"},
-        {"role": "assistant", "content": "", "reasoning_content": "I should look.", "tool_calls": [call]},
+        {
+            "role": "assistant",
+            "content": "",
+            "reasoning_content": "I should look.",
+            "tool_calls": [call],
+        },
         {"role": "tool", "content": "06:10", "tool_call_id": "1"},
         {"role": "assistant", "content": "At ten past six.", "weight": 0},
     ]
     built(mix({"a": [{"messages": turns}]}))
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert "<summary>thinking</summary>" in html and "calls <b>tide</b>" in html and "Vlissingen" in html
+    assert (
+        "<summary>thinking</summary>" in html
+        and "calls <b>tide</b>" in html
+        and "Vlissingen" in html
+    )
     assert html.count('<div class="turn trained">') == 1
 
 
 def test_pairs_and_prompts_have_reports_too(mix, built, tmp_path):
-    pair = {"prompt": "Best season?", "chosen": "Late spring, when the nets are mended.", "rejected": "Dunno."}
+    pair = {
+        "prompt": "Best season?",
+        "chosen": "Late spring, when the nets are mended.",
+        "rejected": "Dunno.",
+    }
     built(mix({"a": [pair]}, kind="preference"), "pairs")
     html = (tmp_path / "pairs" / "report.html").read_text(encoding="utf-8")
     assert "<h4>rejected</h4>" in html and "Dunno." in html
-    asked = [{"prompt": f"What is {n} + {n}?", "ground_truth": str(2 * n), "verifier": "gsm8k"} for n in range(5)]
+    asked = [
+        {"prompt": f"What is {n} + {n}?", "ground_truth": str(2 * n), "verifier": "gsm8k"}
+        for n in range(5)
+    ]
     built(mix({"b": asked}, kind="rlvr"), "prompts")
     html = (tmp_path / "prompts" / "report.html").read_text(encoding="utf-8")
     assert "Prompts are not trained on" in html and "ground truth" in html
@@ -171,7 +204,7 @@ def test_pairs_and_prompts_have_reports_too(mix, built, tmp_path):
 def test_a_report_stays_small_whatever_the_build_s_size(mix, built, tmp_path, monkeypatch):
     """Every text at its longest and every budget used up, the file is under 5 MB."""
     assert sum(page.BUDGETS.values()) < 4_500_000
-    monkeypatch.setattr(page, "BUDGETS", {name: 20_000 for name in page.BUDGETS})
+    monkeypatch.setattr(page, "BUDGETS", dict.fromkeys(page.BUDGETS, 20000))
     long = "<&> " * 20_000
     rows = [chat(f"{n} {long}", long) for n in range(60)]
     drop = [chat(f"Who are you, {n}? {long}", f"I am ChatGPT. {long}") for n in range(60)]
