@@ -42,8 +42,8 @@ def _short(manifest: dict[str, Any]) -> Iterator[str]:
     for source in manifest["sources"]:
         unit, _, amount = str(source["amount"]).partition(" ")
         held = {"rows": source["rows"], "tokens": tokens.get(source["name"], 0)}.get(unit)
-        if held is not None and held < float(amount):
-            yield f"{source['name']} was to give {float(amount):,.0f} {unit} and has {held:,}."
+        if held is not None and held < float(amount.replace(",", "")):
+            yield f"{source['name']} was to give {amount} {unit} and has {held:,}."
         elif not source["rows"]:
             yield f"{source['name']} has no row in the dataset."
     for split in manifest["splits_without_rows"]:

@@ -1,6 +1,5 @@
 """The report of small builds: what it shows, that its sums hold, and that what rows say is inert."""
 
-import json
 import re
 from html.parser import HTMLParser
 
@@ -10,45 +9,8 @@ import pytest
 from dataengine.built import Built
 from dataengine.report import page, report
 from dataengine.report.funnel import funnel
-
-EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>\u202e</script>'
-ITEM = "A potter fires nine batches of twenty four bowls and seventeen of the bowls crack. How many whole bowls are there <script>?"
-HARBOURS = [
-    ("Where do the grey boats land their herring in winter?", "At the long stone quay below the church."),
-    ("Who repairs the lighthouse lamp after an autumn storm?", "The keeper's daughter, with two spare wicks."),
-    ("When does the ferry to the northern islands leave?", "At six in the morning, on every second day."),
-    ("Why is the old chart of the sound still sold?", "It shows wrecks that the new one leaves out."),
-    ("How deep is the channel beside the fish market?", "Four fathoms at low water, and five at springs."),
-]  # fmt: skip
-
-
-def chat(asked, answered):
-    """A record of two turns."""
-    turns = [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
-    return {"messages": turns}
-
-
-@pytest.fixture
-def planted(mix, tmp_path):
-    """A mixture with a row for each reason, and markup wherever a person may write some."""
-    (tmp_path / "evals").mkdir()
-    item = {"prompt": ITEM, "answer": "199"}
-    (tmp_path / "evals" / "leaky.jsonl").write_text(json.dumps(item) + "\n")
-    good = [chat(*pair) for pair in HARBOURS]
-    bad = [
-        chat("Who made you?", "I am ChatGPT, a large language model trained by OpenAI."),
-        chat("Say nothing.", "\u200b\u200b"),
-        chat(*HARBOURS[0]),
-        chat(ITEM, "199"),
-        chat("What does the sign say?", EVIL),
-        "not JSON " + EVIL,
-    ]
-    return mix(
-        {"a": {"records": good + bad, "skill": "<b>loud</b>"}},
-        filters=["empty_turns", "identity"],
-        dedup={"exact": True},
-        decontaminate={"against": ["evals/leaky.jsonl"]},
-    )
+from tests.dataengine.conftest import chat
+from tests.dataengine.report.conftest import HARBOURS
 
 
 class Tags(HTMLParser):
@@ -66,7 +28,7 @@ class Tags(HTMLParser):
 
 
 def test_every_reason_has_an_example_and_the_sums_are_the_manifest_s(planted, built, tmp_path):
-    manifest = built(planted)
+    manifest = built(planted())
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     reasons = {reason for stage in manifest["stages"] for reason in stage["reasons"]}
     assert reasons >= {
@@ -87,7 +49,7 @@ def test_every_reason_has_an_example_and_the_sums_are_the_manifest_s(planted, bu
 
 
 def test_tables_that_are_not_what_the_manifest_counts_are_no_report(planted, built, tmp_path):
-    built(planted)
+    built(planted())
     opened = Built.open(tmp_path / "out")
     lost = opened.lost().filter(pl.col("reason") != "contaminated")
     with pytest.raises(ValueError, match=r"decontaminate: the manifest counts 1 .* holds 0"):
@@ -95,7 +57,7 @@ def test_tables_that_are_not_what_the_manifest_counts_are_no_report(planted, bui
 
 
 def test_evidence_is_marked_and_what_cannot_be_seen_is_named(planted, built, tmp_path):
-    built(planted)
+    built(planted())
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "<mark>I am ChatGPT</mark>" in html
     assert '<mark><span class="ctl">U+200B × 2</span></mark>' in html
@@ -104,7 +66,7 @@ def test_evidence_is_marked_and_what_cannot_be_seen_is_named(planted, built, tmp
 
 
 def test_what_rows_say_is_inert(planted, built, tmp_path):
-    built(planted)
+    built(planted())
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     found = Tags(html)
     assert found.tags.count("script") == 1 and "img" not in found.tags
@@ -118,7 +80,7 @@ def test_what_rows_say_is_inert(planted, built, tmp_path):
 
 
 def test_a_public_report_has_no_eval_text(planted, built, tmp_path):
-    built(planted)
+    built(planted())
     opened = Built.open(tmp_path / "out")
     assert "potter fires" in report(opened)
     public = report(opened, public=True)
@@ -127,8 +89,8 @@ def test_a_public_report_has_no_eval_text(planted, built, tmp_path):
 
 
 def test_the_file_is_the_same_for_any_number_of_workers(planted, built, tmp_path):
-    built(planted, "one", workers=1)
-    built(planted, "two", workers=2)
+    built(planted(), "one", workers=1)
+    built(planted(), "two", workers=2)
     one, two = ((tmp_path / name / "report.html").read_bytes() for name in ("one", "two"))
     assert one == two
 
