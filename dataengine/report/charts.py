@@ -33,33 +33,24 @@ PLOT = (560, 180, 48, 28)
 """Width and height of a line chart, and the room for its figures on the left and below."""
 
 
-def line(points: Sequence[tuple[float, float]], title: str, set_at: float | None = None) -> Markup:
-    """A curve of rows over a threshold, with the threshold that this build has."""
+def line(points: Sequence[tuple[float, float]], title: str) -> Markup:
+    """A curve of rows over thresholds, which stand side by side at one distance."""
     width, height, left, below = PLOT
-    low, high = min(x for x, _ in points), max(x for x, _ in points)
+    foot = height - below
     most = max(y for _, y in points) or 1
-
-    def at(x: float, y: float) -> tuple[str, str]:
-        along = (x - low) / (high - low or 1)
-        across = left + along * (width - left - 12)
-        return f"{across:.1f}", f"{(height - below) - y / most * (height - below - 12):.1f}"
-
-    path = " ".join(",".join(at(x, y)) for x, y in points)
-    drawn = Markup('<polyline points="{}"/>').format(path)
-    for x, y in points:
-        drawn += Markup('<circle cx="{}" cy="{}" r="3"><title>{}: {} rows</title></circle>').format(
-            *at(x, y), f"{x:g}", f"{y:,.0f}"
-        )
-    if set_at is not None and low <= set_at <= high:
-        mark = Markup('<line class="set" x1="{0}" x2="{0}" y1="6" y2="{1}"/>')
-        drawn += mark.format(at(set_at, 0)[0], height - below)
-    label = Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>')
-    drawn += label.format(left, height - 8, "start", f"{low:g}")
-    drawn += label.format(width - 12, height - 8, "end", f"{high:g}")
-    drawn += label.format(left - 6, 16, "end", f"{most:,.0f}")
-    drawn += label.format(left - 6, height - below, "end", "0")
-    axis = Markup('<path class="axis" d="M{0} 6V{1}H{2}"/>').format(
-        left, height - below, width - 12
+    step = (width - left - 12) / max(len(points) - 1, 1)
+    places = [(left + n * step, foot - y / most * (foot - 12)) for n, (_, y) in enumerate(points)]
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    drawn = Markup('<path class="axis" d="M{} 6V{}H{}"/>').format(left, foot, width - 12)
+    drawn += Markup('<polyline points="{}"/>').format(path)
+    dot = Markup('<circle cx="{:.1f}" cy="{:.1f}" r="3"><title>{:g}: {:,.0f} rows</title></circle>')
+    drawn += Markup().join(
+        dot.format(*place, *point) for place, point in zip(places, points, strict=True)
     )
-    svg = Markup('<svg class="curve" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>')
-    return svg.format(width, height, title, axis, drawn)
+    label = Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>')
+    drawn += label.format(left, height - 8, "start", f"{points[0][0]:g}")
+    drawn += label.format(width - 12, height - 8, "end", f"{points[-1][0]:g}")
+    drawn += label.format(left - 6, 16, "end", f"{most:,.0f}")
+    drawn += label.format(left - 6, foot, "end", "0")
+    svg = Markup('<svg class="curve" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
+    return svg.format(width, height, title, drawn)
