@@ -35,6 +35,9 @@ class Example(NamedTuple):
     facts: list[tuple[str, str]]
     columns: list[Column]
     raw: Markup
+    """Of a record that became no row, the beginning."""
+    hidden: bool
+    """Whether what it says is left out of a public report."""
 
 
 DRAWN = {
@@ -107,6 +110,7 @@ def _example(
         facts=[] if hidden else _facts(told),
         columns=columns(row, manifest["kind"], _marks(told), quoted) if shown else [],
         raw=Markup() if is_row or hidden else marked(row["record"] or ""),
+        hidden=hidden,
     )
 
 
