@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from dataengine.built import Built, rows_at
+from dataengine.publish.card import flat
 from dataengine.report.chat import Column, columns
 from dataengine.report.examples import placed
 
@@ -48,6 +49,7 @@ SHOWN = ("verifier", "ground_truth", "pass_rate", "chosen_model", "rejected_mode
 
 
 def _chat(row: dict[str, Any], split: str, kind: Any) -> Chat:
-    facts = [(name.replace("_", " "), str(row[name])[:500]) for name in SHOWN if row.get(name)]
+    held = {name: row[name] for name in SHOWN if row.get(name) is not None}
+    facts = [(name.replace("_", " "), str(flat(value))[:500]) for name, value in held.items()]
     place = placed(row["provenance"])
     return Chat(row["id"], split, row["source"], place, facts, columns(row, kind, {}, []))
