@@ -64,11 +64,28 @@ class Findings:
 
     @classmethod
     def read(cls, folder: Path) -> "Findings":
+        """What `write` wrote."""
         return cls(
             pl.read_parquet(folder / "decisions.parquet"),
             pl.read_parquet(folder / "evidence.parquet"),
             orjson.loads((folder / "report.json").read_bytes()),
         )
+
+    @classmethod
+    def of_build(cls, folder: Path) -> "Findings":
+        """What a build's stage found: as a check, but without the files of its rows.
+
+        Raises:
+            OSError: the build has not decontaminated.
+        """
+        report = orjson.loads((folder / "manifest.json").read_bytes())["decontamination"]
+        tables = {
+            name: next((folder / "dropped").glob(f"*-decontaminate-{name}.parquet"), None)
+            for name in ("decisions", "evidence")
+        }
+        if report is None or None in tables.values():
+            raise FileNotFoundError("a build that has not decontaminated")
+        return cls(*(pl.read_parquet(table) for table in tables.values()), report)
 
 
 def fingerprint(path: Path) -> str:

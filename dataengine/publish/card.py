@@ -25,6 +25,14 @@ KINDS = {
 
 REASONS_SHOWN = 4
 
+SPARED = {
+    "review": "left for a person to review",
+    "keep-by-policy": "kept by the suite's policy",
+    "keep-by-judge": "kept by a judge",
+    "keep-by-review": "kept by a person's review",
+}
+"""What evidence calls a pair whose row was not dropped, and what that means."""
+
 
 def card(manifest: Manifest) -> str:
     """The README.md of a build.
@@ -266,8 +274,7 @@ def _overlapping(manifest: Manifest) -> list[str]:
 def _spared(manifest: Manifest) -> str:
     """Pairs of a row and an item that were decided on otherwise than by dropping the row."""
     decided = (manifest["decontamination"] or {}).get("decided", {})
-    said = {"review": "left for a person to review", "keep-by-policy": "kept by the suite's policy"}
-    pairs = [f"{decided[k]:,} {words}" for k, words in said.items() if decided.get(k)]
+    pairs = [f"{decided[k]:,} {words}" for k, words in SPARED.items() if decided.get(k)]
     return ", ".join(pairs)
 
 

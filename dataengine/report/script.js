@@ -49,3 +49,36 @@ document.addEventListener("click", (event) => {
   search.value = "";
   show();
 });
+
+const save = document.getElementById("save");
+const decided = new Map();
+
+function decide(button) {
+  const article = button.closest("article");
+  const again = decided.get(article) === button.dataset.say;
+  if (again) decided.delete(article);
+  else decided.set(article, button.dataset.say);
+  for (const other of article.querySelectorAll("[data-say]")) {
+    other.setAttribute("aria-pressed", String(decided.get(article) === other.dataset.say));
+  }
+  save.disabled = decided.size === 0;
+  save.textContent = decided.size ? `Save review.csv (${decided.size})` : "Save review.csv";
+}
+
+function review() {
+  const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
+  const who = document.getElementById("who").value;
+  const lines = [...decided].map(([article, said]) =>
+    [article.dataset.row, article.dataset.item, said, who, ""].map(quoted).join(","));
+  return ["row,item,decision,who,note", ...lines].join("\n") + "\n";
+}
+
+document.addEventListener("click", (event) => {
+  if (event.target.dataset.say) decide(event.target);
+  if (event.target !== save) return;
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([review()], { type: "text/csv" }));
+  link.download = "review.csv";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+});

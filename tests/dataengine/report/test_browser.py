@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 
+from dataengine.stages import reviewed
 from tests.dataengine.report.browser import CHROMIUM, Browser
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -70,6 +71,30 @@ def test_search_works_by_key_and_escape_ends_it(looking):
         return found, shown, await browser.run(COUNT)
 
     assert looking(tour) == ("2 found", 1, 5)
+
+
+def test_what_a_reviewer_clicks_is_saved_as_a_file(looking, tmp_path):
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+
+    async def tour(browser, url):
+        allowed = {"behavior": "allow", "downloadPath": str(folder)}
+        await browser.call("Browser.setDownloadBehavior", **allowed)
+        await browser.open(url, 1280)
+        await browser.run("""document.getElementById('who').value = 'me, "myself"'""")
+        await browser.run("document.querySelector('[data-say=keep]').click()")
+        pressed = await browser.run("document.querySelectorAll('[aria-pressed=true]').length")
+        await browser.run("document.getElementById('save').click()")
+        for _ in range(500):
+            if not (folder / "review.csv").is_file():
+                await asyncio.sleep(0.02)
+        return pressed, browser.events
+
+    pressed, events = looking(tour)
+    assert pressed == 1 and "Runtime.exceptionThrown" not in {e["method"] for e in events}
+    [decided] = reviewed.read(folder / "review.csv").to_dicts()
+    assert decided["eval_id"].startswith("leaky/") and decided["decided"] == "keep-by-review"
+    assert decided["why"] == 'reviewed by me, "myself"'
 
 
 def test_a_link_to_a_row_leads_to_it(looking):

@@ -9,6 +9,7 @@ from dataengine import diff, query, why
 from dataengine.built import Built
 from dataengine.errors import UserError
 from dataengine.report import __main__ as report
+from decontam import __main__ as decontam
 from tests.dataengine.conftest import chat
 from tests.dataengine.report.conftest import HARBOURS, ITEM
 
@@ -114,6 +115,14 @@ def test_a_build_and_itself_differ_in_nothing(opened):
     found = diff.diff(opened, opened)
     assert found.pop("rows") == {"before": 6, "after": 6, "same": 6}
     assert not any(found.values())
+
+
+def test_decontam_show_opens_a_build_as_it_opens_a_check(opened, mix, built, tmp_path):
+    told = CliRunner().invoke(decontam.app, ["show", str(opened.folder)]).stdout
+    assert told.startswith("drop: ") and "A potter fires nine batches" in told
+    built(mix({"a": [chat(*HARBOURS[0])]}), "bare")
+    failed = CliRunner().invoke(decontam.app, ["show", str(tmp_path / "bare")])
+    assert "has not decontaminated" in str(failed.exception)
 
 
 def test_query_answers_by_plain_names(opened):
