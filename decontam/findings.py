@@ -79,13 +79,12 @@ class Findings:
             OSError: the build has not decontaminated.
         """
         report = orjson.loads((folder / "manifest.json").read_bytes())["decontamination"]
-        tables = {
-            name: next((folder / "dropped").glob(f"*-decontaminate-{name}.parquet"), None)
-            for name in ("decisions", "evidence")
-        }
-        if report is None or None in tables.values():
+        dropped = folder / "dropped"
+        decisions = [*dropped.glob("*-decontaminate-decisions.parquet")]
+        evidence = [*dropped.glob("*-decontaminate-evidence.parquet")]
+        if not (report and decisions and evidence):
             raise FileNotFoundError("a build that has not decontaminated")
-        return cls(*(pl.read_parquet(table) for table in tables.values()), report)
+        return cls(pl.read_parquet(decisions[0]), pl.read_parquet(evidence[0]), report)
 
 
 def fingerprint(path: Path) -> str:

@@ -76,21 +76,22 @@ def _decontaminated(built: Built) -> Curve | None:
 
 
 def _measured(built: Built) -> Iterator[Curve]:
-    """Of columns that published rows have: pass rates, margins."""
-    for name, says in MEASURES.items():
-        files = [f for _, f in built.data() if name in pq.read_schema(f).names]
-        if not files:
-            continue
-        found = pl.concat(pl.read_parquet(f, columns=[name]) for f in files)[name].drop_nulls()
+    """Of pass rates and of margins."""
+    margins = [f for _, f in built.data() if "margin" in pq.read_schema(f).names]
+    measures = (
+        ("Pass rate", "pass_rate", PASSED, built.evidence("pass_rates")),
+        ("Margin", "margin", BETTER, margins),
+    )
+    for title, name, says, files in measures:
+        held = [pl.read_parquet(file, columns=[name])[name] for file in files]
+        found = pl.concat(held).drop_nulls() if held else pl.Series(dtype=pl.Float64)
         if len(found):
             points = [(t, float((found >= t).sum())) for t in _steps(found)]
-            yield Curve(name.replace("_", " ").capitalize(), says, line(points, says))
+            yield Curve(title, says, line(points, says))
 
 
-MEASURES = {
-    "pass_rate": "Published prompts that the policy passes at least so often.",
-    "margin": "Published pairs whose chosen answer is better by at least so much.",
-}
+PASSED = "Prompts that the policy passes at least so often, of all that were measured."
+BETTER = "Published pairs whose chosen answer is better by at least so much."
 
 
 def _steps(found: pl.Series) -> list[float]:

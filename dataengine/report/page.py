@@ -27,6 +27,7 @@ from dataengine.report.examples import examples
 from dataengine.report.funnel import funnel, step_of
 from dataengine.report.leaks import evidence, leaks, quoted
 from dataengine.report.lengths import LIMITS, lengths
+from dataengine.report.passing import COUNTS, passing
 from dataengine.report.twins import twins
 
 BUDGETS = {"example": 1_700_000, "leak": 1_000_000, "twin": 500_000, "chat": 700_000}
@@ -69,6 +70,8 @@ def report(built: Built, public: bool = False) -> str:
         composition=sorted(manifest["composition"], key=lambda part: -part["rows"]),
         lines=LINES,
         curves=list(curves(built)),
+        passing=passing(built),
+        became=COUNTS,
         share=charts.share,
         audited=audited.lines,
         margins=_margins,
