@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import orjson
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import typer
 
@@ -16,6 +18,7 @@ from dataengine.built import Beside, Built, rows_at
 from dataengine.command import command, run_command
 from dataengine.errors import UserError
 from dataengine.published import stored
+from dataengine.row import conversation
 from dataengine.text import whole_texts
 
 MOST = 10
@@ -116,11 +119,36 @@ def _saying(file: Path, failed: bool, text: str, kind: Any) -> list[int]:
     first = 0
     with pq.ParquetFile(file) as parquet:
         for group in range(parquet.num_row_groups):
-            rows = stored(parquet.read_row_group(group))
-            said = whole_texts(rows, kind).str.contains(text, literal=True)
-            found += (said.arg_true() + first).to_list()
-            first += rows.height
+            rows = parquet.read_row_group(group, columns=list(conversation(kind)))
+            if _mentions(rows, text):
+                said = whole_texts(stored(rows), kind).str.contains(text, literal=True)
+                found += (said.arg_true() + first).to_list()
+            first += rows.num_rows
     return found
+
+
+def _mentions(rows: pa.Table, text: str) -> bool:
+    """Whether any turn can say it, before turns are read one by one: as it is, or inside JSON."""
+    forms = (text, orjson.dumps(text)[1:-1].decode())
+    return any(
+        pc.any(pc.match_substring(leaf, form)).as_py()
+        for column in rows.itercolumns()
+        for leaf in _leaves(column.combine_chunks())
+        for form in forms
+    )
+
+
+def _leaves(column: pa.Array) -> Iterator[pa.Array]:
+    """The texts in a column of turns."""
+    if isinstance(column, pa.ExtensionArray):
+        yield from _leaves(column.storage)
+    elif isinstance(column, pa.StructArray):
+        for child in column.flatten():
+            yield from _leaves(child)
+    elif isinstance(column, pa.ListArray | pa.LargeListArray):
+        yield from _leaves(column.flatten())
+    elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        yield column
 
 
 def _life(built: Built, row: dict[str, Any], table: Beside | None, split: str | None) -> Life:

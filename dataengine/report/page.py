@@ -25,7 +25,7 @@ from dataengine.report.chats import chats
 from dataengine.report.curves import curves
 from dataengine.report.examples import examples
 from dataengine.report.funnel import funnel, step_of
-from dataengine.report.leaks import evidence, leaks, quoted
+from dataengine.report.leaks import Leak, evidence, leaks, quoted
 from dataengine.report.lengths import LIMITS, lengths
 from dataengine.report.passing import COUNTS, passing
 from dataengine.report.twins import twins
@@ -87,11 +87,16 @@ def _texts(built: Built, lost: pl.DataFrame, public: bool, pages: Any) -> dict[s
     drawn = examples(built, quoted(pairs), hidden)
     fit = _fitting(drawn, made.example, BUDGETS["example"])
     fit.sort(key=lambda one: (one[0].number, one[0].reason, one[0].source))
+    shown = {example.anchor for example, _ in fit}
     count = int(pairs["pairs"][0]) if pairs.height else 0
+
+    def leak(one: Leak) -> str:
+        return str(made.leak(one, one.row in shown))
+
     rows = sum(split["rows"] for split in built.manifest["splits"].values())
     return {
         "examples": _section(fit, int(lost["rows"].sum())),
-        "leaks": _section(_fitting(leaks(pairs, public), made.leak, BUDGETS["leak"]), count),
+        "leaks": _section(_fitting(leaks(pairs, public), leak, BUDGETS["leak"]), count),
         "twins": _section(_fitting(found.shown, made.twin, BUDGETS["twin"]), found.pairs),
         "chats": _section(_fitting(chats(built), made.chat, BUDGETS["chat"]), rows),
     }
@@ -100,14 +105,14 @@ def _texts(built: Built, lost: pl.DataFrame, public: bool, pages: Any) -> dict[s
 def _fitting(
     items: Iterable[Any], render: Callable[[Any], str], budget: int
 ) -> list[tuple[Any, Markup]]:
-    """Items with their HTML, as many of the first as fit."""
+    """Items with their HTML, the first ones that fit; a long one makes room for others."""
     found: list[tuple[Any, Markup]] = []
     for item in items:
         html = Markup(render(item).strip())
-        budget -= len(html.encode())
-        if budget < 0:
-            break
-        found.append((item, html))
+        size = len(html.encode())
+        if size <= budget:
+            budget -= size
+            found.append((item, html))
     return found
 
 

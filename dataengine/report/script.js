@@ -50,6 +50,17 @@ document.addEventListener("click", (event) => {
   show();
 });
 
+function reveal() {
+  const article = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!article?.hidden) return;
+  for (const select of article.closest("section").querySelectorAll("select")) select.value = "";
+  search.value = "";
+  show();
+  article.scrollIntoView();
+}
+
+window.addEventListener("hashchange", reveal);
+
 const save = document.getElementById("save");
 const decided = new Map();
 

@@ -109,6 +109,20 @@ def test_a_link_to_a_row_leads_to_it(looking):
     assert target == ids[-1] and len(ids) == len(set(ids))
 
 
+def test_a_link_to_a_row_that_a_filter_hides_shows_it_again(looking):
+    async def tour(browser, url):
+        await browser.open(url, 1280)
+        await browser.run(CLICK.format("identity"))
+        few = await browser.run(COUNT)
+        await browser.run("document.querySelector('#leaks .where a').click()")
+        for _ in range(100):  # the event of a changed address comes later
+            if await browser.run("document.querySelector('article:target')?.hidden") is False:
+                break
+        return few, await browser.run(COUNT)
+
+    assert looking(tour) == (1, 5)
+
+
 def test_every_control_has_a_name_and_every_heading_its_place(looking):
     """What a screen reader goes by."""
 

@@ -59,6 +59,32 @@ def test_why_finds_a_row_by_id_by_how_that_begins_and_by_text(opened):
         assert count == 1 and lives == [by_row]
 
 
+def test_why_finds_text_that_json_writes_otherwise_in_content_reasoning_and_calls(
+    mix, built, tmp_path
+):
+    call = {
+        "id": "1",
+        "type": "function",
+        "function": {"name": "tide", "arguments": {"port": "Den Helder"}},
+    }
+    turns = [
+        {"role": "user", "content": 'Say "high water"\nor ебб.'},
+        {
+            "role": "assistant",
+            "content": "",
+            "reasoning_content": "I look it up.",
+            "tool_calls": [call],
+        },
+        {"role": "tool", "content": "06:10", "tool_call_id": "1"},
+        {"role": "assistant", "content": "At ten past six."},
+    ]
+    built(mix({"a": [chat(*HARBOURS[0]), {"messages": turns}]}))
+    opened = Built.open(tmp_path / "out")
+    for text in ('"high water"\nor', "ебб", "look it up", "Den Helder", "past six"):
+        [life], count = why.why(opened, text)
+        assert count == 1 and life["read"]["row"] == 2
+
+
 def test_why_counts_the_rows_that_it_does_not_show(mix, built, tmp_path):
     built(mix({"a": [chat(f"How many gulls, {n}?", "Many.") for n in range(14)]}))
     lives, count = why.why(Built.open(tmp_path / "out"), "How many gulls")
