@@ -64,7 +64,17 @@ def why(built: Built, wanted: str) -> tuple[list[Life], int]:
     Raises:
         UserError: no row is.
     """
-    places = _places(built, wanted)
+    for places in _ways(built, wanted):
+        lives, count = _found(built, places)
+        if lives:
+            return lives, count
+    raise UserError(
+        f"{built.folder}: no row was read that is meant by {wanted!r}; "
+        "name an id, SOURCE:ROW, or a piece of text just as it stands in the row"
+    )
+
+
+def _found(built: Built, places: Places) -> tuple[list[Life], int]:
     lives: list[Life] = []
     count = 0
     for table, split, file in _everywhere(built):
@@ -73,11 +83,6 @@ def why(built: Built, wanted: str) -> tuple[list[Life], int]:
         count += len(found)
         for row in rows_at(file, found[: MOST - len(lives)]):
             lives.append(_life(built, row, table, split))
-    if not lives:
-        raise UserError(
-            f"{built.folder}: no row was read that is meant by {wanted!r}; "
-            "name an id, SOURCE:ROW, or a piece of text just as it stands in the row"
-        )
     return lives, count
 
 
@@ -90,14 +95,14 @@ def _everywhere(built: Built) -> Iterator[tuple[Beside | None, str | None, Path]
             yield table, None, table.file
 
 
-def _places(built: Built, wanted: str) -> Places:
-    """How the rows that are meant are found in a file."""
+def _ways(built: Built, wanted: str) -> Iterator[Places]:
+    """How the rows that are meant are found in a file, the most exact way first."""
     if re.fullmatch(r"[0-9a-f]{6,32}(-\d+)?", wanted):
-        return lambda file, failed: [] if failed else _with_id(file, wanted)
+        yield lambda file, failed: [] if failed else _with_id(file, wanted)
     source, _, number = wanted.rpartition(":")
     if source in {s["name"] for s in built.manifest["sources"]} and number.isdigit():
-        return lambda file, failed: _read_as(file, failed, source, int(number))
-    return lambda file, failed: _saying(file, failed, wanted, built.manifest["kind"])
+        yield lambda file, failed: _read_as(file, failed, source, int(number))
+    yield lambda file, failed: _saying(file, failed, wanted, built.manifest["kind"])
 
 
 def _with_id(file: Path, start: str) -> list[int]:

@@ -48,7 +48,7 @@ def funnel(built: Built, lost: pl.DataFrame) -> Funnel:
     manifest = built.manifest
     _agree(manifest, lost)
     steps = _steps(manifest)
-    lines = [_line(source, steps, lost) for source in manifest["sources"]]
+    lines = [_line(source, steps, lost, n) for n, source in enumerate(manifest["sources"])]
     if len(lines) > SOURCES:
         lines = [*lines[:SOURCES], _sum(REST, lines[SOURCES:])]
     return Funnel(steps, lines, _sum("all", lines))
@@ -81,8 +81,10 @@ def step_of(manifest: dict[str, Any], number: int) -> str:
     return READING if number < len(manifest["sources"]) else manifest["stages"][number]["label"]
 
 
-def _line(source: dict[str, Any], steps: list[Step], lost: pl.DataFrame) -> Line:
-    mine = lost.filter(pl.col("source") == source["name"])
+def _line(source: dict[str, Any], steps: list[Step], lost: pl.DataFrame, reader: int) -> Line:
+    later = pl.col("number") >= len(steps[0].stages)
+    named = pl.col("source") == source["name"]
+    mine = lost.filter((later & named) | (pl.col("number") == reader))
     by_stage = dict(mine.group_by("number").agg(pl.col("rows").sum()).iter_rows())
     went = [sum(by_stage.get(number, 0) for number in step.stages) for step in steps]
     # Only mixing makes rows, as copies: what is published and was not read is one.

@@ -85,6 +85,12 @@ def test_why_finds_text_that_json_writes_otherwise_in_content_reasoning_and_call
         assert count == 1 and life["read"]["row"] == 2
 
 
+def test_a_word_in_the_letters_of_an_id_is_a_word_where_no_id_begins_so(mix, built, tmp_path):
+    built(mix({"a": [chat("What is a facade?", "The front of a house.")]}))
+    [life], _ = why.why(Built.open(tmp_path / "out"), "facade")
+    assert life["text"] == "What is a facade?"
+
+
 def test_why_counts_the_rows_that_it_does_not_show(mix, built, tmp_path):
     built(mix({"a": [chat(f"How many gulls, {n}?", "Many.") for n in range(14)]}))
     lives, count = why.why(Built.open(tmp_path / "out"), "How many gulls")
