@@ -127,10 +127,12 @@ def _cleared(manifest: dict[str, Any]) -> int:
 
 
 def _reasons(manifest: dict[str, Any], lost: pl.DataFrame) -> list[dict[str, Any]]:
-    """Every reason of every stage, the commonest first."""
-    counted = lost.group_by("number", "stage", "reason").agg(pl.col("rows").sum())
-    ranked = counted.sort("number", "rows", "reason", descending=[False, True, False])
-    return [line | {"step": step_of(manifest, line["number"])} for line in ranked.to_dicts()]
+    """Every reason of every step of the funnel, in its order, the commonest first."""
+    steps = [step_of(manifest, number) for number in lost["number"]]
+    named = lost.with_columns(pl.Series("step", steps, dtype=pl.String))
+    counted = named.group_by("step", "reason").agg(pl.col("rows").sum(), pl.col("number").min())
+    first = pl.col("number").min().over("step")
+    return counted.sort(first, -pl.col("rows"), "reason").to_dicts()
 
 
 def _margins(audit: dict[str, Any]) -> Markup:

@@ -76,15 +76,26 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
     return found
 
 
+def _same(text: str) -> Markup:
+    """What both sides say: of much, its beginning and end."""
+    if len(text) <= 3 * AROUND:
+        return visible(text)
+    gap = _gap(len(text) - 2 * AROUND)
+    return visible(text[:AROUND]) + gap + visible(text[-AROUND:])
+
+
 def word_diff(before: str, after: str) -> Markup:
     """What words `after` has in place of those of `before`: <del> and <ins>."""
     old, new = re.findall(r"\s+|\S+", before), re.findall(r"\s+|\S+", after)
     cut = len(old) > 2 * WORDS or len(new) > 2 * WORDS
     old, new = old[: 2 * WORDS], new[: 2 * WORDS]
     out = Markup()
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    steps = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    if cut and steps[-1][0] != "equal":
+        steps.pop()  # where the cut leaves one side longer, nothing differs
+    for kind, a, b, c, d in steps:
         if kind == "equal":
-            out += marked("".join(old[a:b]))
+            out += _same("".join(old[a:b]))
             continue
         if a < b:
             out += Markup("<del>{}</del>").format(marked("".join(old[a:b])))
