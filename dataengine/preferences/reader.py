@@ -29,6 +29,7 @@ class PreferenceReader(Reader):
     """Makes the pairs of one source. `models` and `usd` (the hard cap) are the mixture's."""
 
     name: ClassVar[str] = "prefer"
+    version: ClassVar[int] = 2
     source: PreferenceSource
     kind: Kind
     models: dict[str, ModelConfig] = Field(default_factory=dict)
