@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from dataengine import engines
+from dataengine.built import Built
 from dataengine.command import command, run_command
 from dataengine.document import Document
 from dataengine.engines.drive import Engine
@@ -180,6 +181,7 @@ def _lay_out(out: Path, made: dict[str, Any], run: Run, pinned: str) -> None:
     A build without manifest.json is not finished: killed in the middle, a rerun lays out again.
     """
     from dataengine.publish.card import card
+    from dataengine.report import report
 
     text = json.dumps(made, indent=1, ensure_ascii=False, sort_keys=False) + "\n"
     if _laid_out(out, made, text):
@@ -190,6 +192,7 @@ def _lay_out(out: Path, made: dict[str, Any], run: Run, pinned: str) -> None:
     _write_all_lost(run, laid / "dropped")
     (laid / "mixture.lock.yaml").write_text(pinned, encoding="utf-8")
     (laid / "README.md").write_text(card(made), encoding="utf-8")
+    (laid / "report.html").write_text(report(Built(laid, made)), encoding="utf-8")
     (out / "manifest.json").unlink(missing_ok=True)
     for entry in sorted(laid.iterdir()):
         old = out / entry.name

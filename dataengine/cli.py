@@ -19,6 +19,10 @@ class Command(NamedTuple):
 COMMANDS = {
     "build": Command("dataengine.build", "build the dataset that a mixture describes"),
     "validate": Command("dataengine.validate", "check a mixture without building it"),
+    "report": Command("dataengine.report.__main__", "write a build's report.html, or a public one"),
+    "why": Command("dataengine.why", "why a row is missing, or where it came from"),
+    "diff": Command("dataengine.diff", "what changed from one build to another"),
+    "query": Command("dataengine.query", "ask a build in SQL"),
     "ledger": Command("dataengine.ledger_commands", "list, sum up, export stored model calls"),
     "personas": Command("dataengine.personas", "make new personas with a model"),
     "train sft": Command("train.sft", "supervised finetuning"),

@@ -13,7 +13,7 @@ import polars as pl
 
 from dataengine.errors import UserError
 
-LAID_OUT = ("README.md", "data", "dropped", "manifest.json", "mixture.lock.yaml")
+LAID_OUT = ("README.md", "data", "dropped", "manifest.json", "mixture.lock.yaml", "report.html")
 """What a build puts in its folder, and may therefore replace there."""
 
 

@@ -37,6 +37,7 @@ def manifest(plan: Plan, finished: list[Finished]) -> dict[str, Any]:
         "splits": written["splits"],
         "splits_without_rows": [name for name in mixture.splits if name not in written["splits"]],
         "composition": written["composition"],
+        "lengths": written["lengths"],
         "decontamination": found["decontaminate"].figures if "decontaminate" in found else None,
         "tokens": written["tokens"],
         "generation": [a.figures["generation"] for a in accounts if "generation" in a.figures],

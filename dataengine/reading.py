@@ -37,8 +37,8 @@ class Reading:
         """Write the parts that are not there yet, and account for all of them."""
         waiting: list[Future[int]] = []
         number = 0
-        for outcome in self.reader.read(self.context):
-            self._account_for(account, outcome, number)
+        for turn, outcome in enumerate(self.reader.read(self.context)):
+            self._account_for(account, outcome, turn)
             if outcome.kept is not None:
                 waiting.append(self.pool.submit(self._write, outcome.kept, number))
                 number += 1
@@ -57,14 +57,15 @@ class Reading:
             write(self.folder, number, table, small)
         return int(table.num_rows)
 
-    def _account_for(self, account: Any, outcome: Outcome, number: int) -> None:
+    def _account_for(self, account: Any, outcome: Outcome, turn: int) -> None:
+        """Count an outcome, and write what it lost under its own turn: not every one is a part."""
         made = 0 if outcome.kept is None else len(outcome.kept)
         account.kept += made
         for name, lost in outcome.lost:
             made += lost.height
             account.lose(lost, name == "failed", _places(lost))
             (self.folder / name).mkdir(exist_ok=True)
-            file = self.folder / name / f"{number:06d}.parquet"
+            file = self.folder / name / f"{turn:06d}.parquet"
             partial = file.with_name(f"tmp-{file.name}")
             lost.write_parquet(partial, compression="lz4")
             partial.rename(file)

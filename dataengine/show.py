@@ -74,6 +74,7 @@ def show_build(manifest: dict[str, Any], out: Path, published: Published | None)
     rows = ", ".join(f"{n} {s['rows']:,}" for n, s in manifest["splits"].items())
     console.print(f"[bold]{manifest['name']}[/bold]: {rows} rows in {out}")
     console.print(f"dropped rows with their reasons and evidence: {out}/dropped/")
+    console.print(f"to look at all of it, open: {out}/report.html")
     if published:
         state = "published" if published.changed else "already published"
         console.print(f"{state}: {published.url}", soft_wrap=True)

@@ -167,7 +167,7 @@ def show(
     limit: Annotated[int, typer.Option(help="how many, the least certain first")] = 20,
 ) -> None:
     """Print row and item side by side with the match marked."""
-    typer.echo(pages.show(read(folder), suite, row, decision, limit))
+    typer.echo(pages.show(read(folder, builds=True), suite, row, decision, limit))
 
 
 @app.command()
@@ -216,8 +216,11 @@ def selftest(
     )
 
 
-def read(folder: Path) -> Findings:
+def read(folder: Path, builds: bool = False) -> Findings:
+    """What a check found, or with `builds` a build."""
     try:
+        if builds and (folder / "manifest.json").is_file():
+            return Findings.of_build(folder)
         return Findings.read(folder)
     except (OSError, json.JSONDecodeError) as error:
         raise UserError(f"{folder}: not a folder that `check` wrote ({error})") from error

@@ -64,11 +64,27 @@ class Findings:
 
     @classmethod
     def read(cls, folder: Path) -> "Findings":
+        """What `write` wrote."""
         return cls(
             pl.read_parquet(folder / "decisions.parquet"),
             pl.read_parquet(folder / "evidence.parquet"),
             orjson.loads((folder / "report.json").read_bytes()),
         )
+
+    @classmethod
+    def of_build(cls, folder: Path) -> "Findings":
+        """What a build's stage found: as a check, but without the files of its rows.
+
+        Raises:
+            OSError: the build has not decontaminated.
+        """
+        report = orjson.loads((folder / "manifest.json").read_bytes())["decontamination"]
+        dropped = folder / "dropped"
+        decisions = [*dropped.glob("*-decontaminate-decisions.parquet")]
+        evidence = [*dropped.glob("*-decontaminate-evidence.parquet")]
+        if not (report and decisions and evidence):
+            raise FileNotFoundError("a build that has not decontaminated")
+        return cls(pl.read_parquet(decisions[0]), pl.read_parquet(evidence[0]), report)
 
 
 def fingerprint(path: Path) -> str:

@@ -30,6 +30,7 @@ class PreferenceReader(Reader):
 
     name: ClassVar[str] = "prefer"
     replays: ClassVar[bool] = False
+    version: ClassVar[int] = 2
     source: PreferenceSource
     kind: Kind
     models: dict[str, ModelConfig] = Field(default_factory=dict)

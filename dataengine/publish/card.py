@@ -25,6 +25,14 @@ KINDS = {
 
 REASONS_SHOWN = 4
 
+SPARED = {
+    "review": "left for a person to review",
+    "keep-by-policy": "kept by the suite's policy",
+    "keep-by-judge": "kept by a judge",
+    "keep-by-review": "kept by a person's review",
+}
+"""What evidence calls a pair whose row was not dropped, and what that means."""
+
 
 def card(manifest: Manifest) -> str:
     """The README.md of a build.
@@ -266,8 +274,7 @@ def _overlapping(manifest: Manifest) -> list[str]:
 def _spared(manifest: Manifest) -> str:
     """Pairs of a row and an item that were decided on otherwise than by dropping the row."""
     decided = (manifest["decontamination"] or {}).get("decided", {})
-    said = {"review": "left for a person to review", "keep-by-policy": "kept by the suite's policy"}
-    pairs = [f"{decided[k]:,} {words}" for k, words in said.items() if decided.get(k)]
+    pairs = [f"{decided[k]:,} {words}" for k, words in SPARED.items() if decided.get(k)]
     return ", ".join(pairs)
 
 
@@ -275,16 +282,17 @@ def _notebook(entries: Any, by: str) -> str:
     """Figures of any shape that a stage recorded: a line each, and a column for each entry."""
     entries = entries if isinstance(entries, list) else [entries]
     keys = [key for key in dict.fromkeys(k for entry in entries for k in entry) if key != by]
-    lines = [[key.replace("_", " "), *(_flat(entry.get(key)) for entry in entries)] for key in keys]
+    lines = [[key.replace("_", " "), *(flat(entry.get(key)) for entry in entries)] for key in keys]
     told = [line for line in lines if any(value not in (None, "") for value in line[1:])]
     return table([by, *(str(entry.get(by, "")) for entry in entries)], told)
 
 
-def _flat(value: Any) -> Any:
+def flat(value: Any) -> Any:
+    """A figure of any shape, in a cell."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_cell(_flat(inner))}" for key, inner in value.items())
+        return ", ".join(f"{key} {_cell(flat(inner))}" for key, inner in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(_cell(_flat(inner)) for inner in value)
+        return ", ".join(_cell(flat(inner)) for inner in value)
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else value

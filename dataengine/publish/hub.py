@@ -100,19 +100,29 @@ def _manifest(build: Path) -> dict[str, Any]:
     return manifest
 
 
-def _files(build: Path, manifest: dict[str, Any], dropped: bool) -> dict[str, Path]:
-    """Path in the repository -> local file, of everything that is to be published."""
+def _files(build: Path, manifest: dict[str, Any], dropped: bool) -> "dict[str, Path | bytes]":
+    """Path in the repository -> local file or content, of everything that is to be published."""
     names = ["README.md", "manifest.json", "mixture.lock.yaml"]
     if dropped:
         names += sorted(f"dropped/{path.name}" for path in (build / "dropped").glob("*.parquet"))
-    files = {name: build / name for name in names}
-    missing = [name for name, path in files.items() if not path.is_file()]
+    files: dict[str, Path | bytes] = {name: build / name for name in names}
+    missing = [name for name in names if not (build / name).is_file()]
     if missing:
         raise UserError(f"{build}: {missing[0]} is missing; build it again")
     for split in manifest["splits"].values():
         for file in split["files"]:
             files[file["path"]] = _sound(build, file)
+    if (build / "report.html").is_file():
+        files["report.html"] = _public_report(build, manifest)
     return files
+
+
+def _public_report(build: Path, manifest: dict[str, Any]) -> bytes:
+    """The report without eval texts, which the build's own has: published they would leak."""
+    from dataengine.built import Built
+    from dataengine.report import report
+
+    return report(Built(build, manifest), public=True).encode()
 
 
 def _sound(build: Path, file: dict[str, Any]) -> Path:
@@ -170,7 +180,7 @@ def _prepare(api: "HfApi", repo: str, private: bool, branch: str) -> None:
 
 
 def _commit(
-    api: "HfApi", repo: str, branch: str, files: dict[str, Path], message: str
+    api: "HfApi", repo: str, branch: str, files: "dict[str, Path | bytes]", message: str
 ) -> Published:
     """Bring the branch to hold exactly these files (and its own others), in one commit or none."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete

@@ -258,7 +258,7 @@ class RecordReader(Reader):
     """A stage that reads the records of one source and makes rows of them."""
 
     name: ClassVar[str] = "read"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     source: RecordSource
     kind: Kind
     limit: int | None = Field(None, gt=0)

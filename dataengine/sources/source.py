@@ -17,7 +17,7 @@ class Amount(NamedTuple):
     value: float
 
     def __str__(self) -> str:
-        return "all rows" if self.unit == "all" else f"{self.unit} {self.value:,g}"
+        return "all rows" if self.unit == "all" else f"{self.unit} {self.value:,.12g}"
 
 
 class Source(Config):

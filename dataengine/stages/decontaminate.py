@@ -16,6 +16,7 @@ from dataengine.decisions import Decided
 from dataengine.errors import UserError
 from dataengine.models.config import ModelConfig
 from dataengine.row import CONTENT, conversation
+from dataengine.stages import reviewed
 from dataengine.stages.stage import Context, Stage, Survey
 from dataengine.view import Table, View
 
@@ -65,6 +66,9 @@ class Decontaminate(Stage):
     summary, its card and its manifest, or it stops. By default it stops where it is published."""
     paraphrases: Paraphrases | None = None
     """`true`, or {judge: MODEL}: paraphrases too, in the rows that hold no item as it is."""
+    review: str | None = None
+    """A CSV file of a person's decisions (row, item, decision: keep or drop, who, note), which
+    stand in place of the rules'; the report of a build writes one."""
     base: Path = Field(default=Path(), exclude=True)
 
     @field_validator("paraphrases", mode="before")
@@ -77,6 +81,7 @@ class Decontaminate(Stage):
         return (
             f"against {', '.join(self.against)}"
             + (f" in {self.path}" if self.path else "")
+            + (f", as decided in {self.review}" if self.review else "")
             + (", paraphrases too" if second else "")
             + (f" by {second.embeddings}" if second and second.embeddings else "")
             + (f", those in doubt judged by {second.judge}" if second and second.judge else "")
@@ -89,8 +94,9 @@ class Decontaminate(Stage):
             asked[name].identity() if name else None
             for name in ((second.judge, second.embeddings) if second else (None, None))
         )
-        # Whether it stops changes no row.
-        decides = {k: v for k, v in super().identity().items() if k != "missing"}
+        # Whether it stops changes no row; what a review says is in `needs`.
+        beside = ("missing", "review")
+        decides = {k: v for k, v in super().identity().items() if k not in beside}
         return decides | {"judge": judge, "embeddings": embeddings}
 
     def needs(self) -> dict[str, str]:
@@ -103,6 +109,8 @@ class Decontaminate(Stage):
             except ValueError as error:
                 raise UserError(f"decontaminate: {error}") from None
             found["paraphrases by"] = embedding.MODEL
+        if self.review:
+            found["review"] = reviewed.fingerprint(self.base / self.review)
         return found
 
     def refuse_missing(self) -> None:
@@ -175,13 +183,16 @@ class Decontaminate(Stage):
             raise UserError(f"decontaminate: {error}") from None
         if self.paraphrases and self.paraphrases.judge:
             findings = self._judged(findings, self.paraphrases, context)
+        figures: dict[str, Any] = {"missing": missing}
+        if self.review:
+            findings, figures["reviewed"] = self._reviewed(findings, self.review, context)
         return Survey(
             _drops(findings.decisions, len(table.parts)),
             tables={
                 "decisions": findings.decisions.drop("input", "row"),
                 "evidence": findings.evidence.drop("input", "row"),
             },
-            figures=findings.report | {"missing": missing},
+            figures=findings.report | figures,
         )
 
     def apply(self, view: View, found: pl.DataFrame | None) -> Decided:
@@ -255,6 +266,12 @@ class Decontaminate(Stage):
             suites = [as_suite(s, {}) for s in self._present]
             found = with_paraphrases(found, checker.index, suites, batches, context.cache, second)
         return found
+
+    def _reviewed(self, findings: Any, file: str, context: Context) -> reviewed.Reviewed:
+        made = reviewed.reviewed(findings, reviewed.read(self.base / file))
+        if made.counts["gone"] and context.notify:
+            context.notify(f"{file}: {made.counts['gone']:,} of its pairs are no longer found")
+        return made
 
     def _judged(self, findings: Any, second: Paraphrases, context: Context) -> Any:
         from dataengine.models.session import session

@@ -30,7 +30,7 @@ class Shards(Writer):
     """Writes `data/<split>-00000-of-0000N.parquet` in an order drawn by hash of (seed, id)."""
 
     name: ClassVar[str] = "shards"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     tokenizer: tokens.Tokenizer = None
 
     def explain(self) -> str:
@@ -45,26 +45,27 @@ class Shards(Writer):
             form.see(view.frame(*_read_for_form(view)))
         (context.folder / "data").mkdir()
         splits: dict[str, Any] = {}
-        shards: list[tuple[str, pl.DataFrame]] = []
+        shards: list[tuple[str, str, pl.DataFrame]] = []
         for (split,), rows in order.sort("split").group_by("split", maintain_order=True):
             named = list(_shards(str(split), rows))
             splits[str(split)] = {"rows": rows.height, "files": [name for name, _ in named]}
-            shards += named
+            shards += [(str(split), name, held) for name, held in named]
 
-        def one(shard: tuple[str, pl.DataFrame]) -> tuple[dict[str, Any], pl.DataFrame]:
-            name, rows = shard
+        def one(shard: tuple[str, str, pl.DataFrame]) -> tuple[dict[str, Any], pl.DataFrame]:
+            split, name, rows = shard
             path = context.folder / "data" / name
             counts = _write(table, rows, form, self.tokenizer, path)
-            return _described(path), counts
+            return _described(path), counts.with_columns(split=pl.lit(split))
 
         with ThreadPoolExecutor(context.workers) as pool:
             made = list(pool.map(one, shards))
-        files = dict(zip((name for name, _ in shards), (file for file, _ in made), strict=True))
+        files = dict(zip((name for _, name, _ in shards), (file for file, _ in made), strict=True))
         for held in splits.values():
             held["files"] = [files[name] for name in held["files"]]
         return {
             "splits": splits,
             "composition": _composition([counts for _, counts in made]),
+            "lengths": _lengths([counts for _, counts in made]),
             "tokens": tokens.named(self.tokenizer),
         }
 
@@ -119,7 +120,8 @@ def _write(
     table: Table, rows: pl.DataFrame, form: Form, tokenizer: str | None, path: Path
 ) -> pl.DataFrame:
     """Gather the rows of one shard and write them in their order; returns counts by source, skill,
-    language and licence. Each row is read once, from its part; the shard is in memory once."""
+    language, licence and length. Each row is read once, from its part; the shard is in memory
+    once."""
     wanted = rows.with_row_index("to")
     gathered, to = [], []
     for (number,), held in wanted.group_by("part", maintain_order=True):
@@ -139,7 +141,7 @@ def _write(
         writer.write_table(made, row_group_size=GROUP_ROWS)
     assert writer is not None
     writer.close()
-    return pl.concat(counts).group_by(KEYS).agg(*SUMS)
+    return pl.concat(counts).group_by(*KEYS, "up_to").agg(*SUMS)
 
 
 def _rows(table: Table, number: int, wanted: pl.DataFrame, kind: Kind) -> pl.DataFrame:
@@ -156,6 +158,8 @@ def _rows(table: Table, number: int, wanted: pl.DataFrame, kind: Kind) -> pl.Dat
 
 
 KEYS = ["source", "skill", "language", "licence"]
+EDGES = pl.Series("up_to", sorted(n << k for k in range(22) for n in (2, 3)), dtype=pl.Int64)
+"""Lengths in tokens that rows are counted up to: powers of two, and what is midway."""
 SUMS = (
     pl.col("rows").sum(),
     pl.col("tokens").sum(),
@@ -166,16 +170,18 @@ SUMS = (
 def _measured(
     rows: pl.DataFrame, sizes: pl.Series, kind: Kind, tokenizer: str | None
 ) -> pl.DataFrame:
-    """Rows and tokens by source, skill, language and licence; `sizes` are the texts' bytes."""
+    """Rows and tokens by source, skill, language and licence and length; `sizes` are
+    the texts' bytes."""
     if tokenizer is None:
         counts = tokens.estimated(sizes)
     else:
         counts = tokens.lengths(whole_texts(rows, kind), tokenizer)
     tokens_ = pl.col("tokens")
+    up_to = EDGES.gather(EDGES.search_sorted(counts, side="left").clip(0, len(EDGES) - 1))
     return (
         rows.select(KEYS)
-        .with_columns(counts)
-        .group_by(KEYS)
+        .with_columns(counts, up_to)
+        .group_by(*KEYS, "up_to")
         .agg(pl.len().alias("rows"), tokens_.sum(), tokens_.max().alias("tokens_max"))
     )
 
@@ -186,6 +192,18 @@ def _composition(counts: list[pl.DataFrame]) -> list[dict[str, Any]]:
     order = [*KEYS, "rows", "tokens", "tokens_mean", "tokens_max"]
     whole = pl.concat(counts).group_by(KEYS).agg(*SUMS)
     return whole.with_columns(mean).select(order).sort(KEYS).to_dicts()
+
+
+def _lengths(counts: list[pl.DataFrame]) -> list[dict[str, Any]]:
+    """Rows of each split and source, counted by the tokens that they hold at most."""
+    keys = ["split", "source"]
+    whole = pl.concat(counts).group_by(*keys, "up_to").agg(pl.col("rows").sum())
+    return [
+        {**dict(zip(keys, key, strict=True)), "up_to": {str(n): rows for n, rows in held.rows()}}
+        for key, held in whole.sort(*keys, "up_to").partition_by(
+            keys, include_key=False, as_dict=True, maintain_order=True
+        ).items()
+    ]  # fmt: skip
 
 
 def _described(path: Path) -> dict[str, Any]:

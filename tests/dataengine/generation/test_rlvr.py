@@ -7,11 +7,13 @@ import pytest
 import yaml
 
 from dataengine.build import build as build_all
+from dataengine.built import Built
 from dataengine.document import Document
 from dataengine.errors import UserError
 from dataengine.mixture import load
 from dataengine.plan import plan
 from dataengine.progress import Progress
+from dataengine.report.passing import COUNTS, passing
 from eval.verifiers import verify
 
 SUMS = [
@@ -127,6 +129,22 @@ def test_a_band_of_pass_rates_selects_and_keeps_what_it_measured(teacher, make):
     _, fewer, _ = make(SUMS, GSM, **mixture)
     assert server.asked.total() == asked
     assert fewer.height == 16
+
+
+def test_the_report_shows_pass_rates_of_all_that_was_measured(teacher, make, tmp_path):
+    server = teacher(policy)
+    mixture = {
+        "models": {"policy": {"backend": "openai", "base_url": server.url, "model": "sft-1"}},
+        "difficulty": {"policy": "policy", "samples": 10, "pass_rate": [0.1, 0.8]},
+    }
+    make(SUMS, GSM, **mixture)
+    [line] = passing(Built.open(tmp_path / "out"))
+    assert (line.verifier, line.prompts, line.mean) == ("gsm8k", 40, pytest.approx(0.45))
+    assert dict(zip(COUNTS, line.answers, strict=True)) == {
+        **dict.fromkeys(COUNTS, 0), "passed": 180, "failed": 220
+    }  # fmt: skip
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "pass rates of gsm8k" in html and "Prompts that the policy passes" in html
 
 
 def test_difficulty_needs_a_model_of_the_mixture_and_tasks(make):

@@ -64,6 +64,9 @@ def test_from_the_hub_and_back(
     assert [source["rows"] for source in manifest["sources"]] == [50, 5]
     readme = hub.files("me/trip")["README.md"].decode()
     assert "license: cc-by-4.0" in readme and "120 read = 55 here" in readme
+    report = hub.files("me/trip")["report.html"].decode()
+    assert "[report.html](report.html)" in readme and "This is the public report" in report
+    assert "public report" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
     script = (
         "import datasets, json; d = datasets.load_dataset('me/trip');"

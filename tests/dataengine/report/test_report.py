@@ -1,0 +1,178 @@
+"""The report of small builds: what it shows, that its sums hold, and that what rows say is inert."""
+
+import re
+from html.parser import HTMLParser
+
+import polars as pl
+import pytest
+
+from dataengine.built import Built
+from dataengine.report import page, report
+from dataengine.report.funnel import funnel
+from tests.dataengine.conftest import chat
+from tests.dataengine.report.conftest import HARBOURS
+
+
+class Tags(HTMLParser):
+    """The tags and attributes of a page, and its text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.attributes = [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [name for name, _ in attrs]
+
+
+def test_every_reason_has_an_example_and_the_sums_are_the_manifest_s(planted, built, tmp_path):
+    manifest = built(planted())
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    reasons = {reason for stage in manifest["stages"] for reason in stage["reasons"]}
+    assert reasons >= {
+        "claims to be another model",
+        "empty turn",
+        "exact duplicate",
+        "contaminated",
+        "not JSON",
+    }
+    shown = set(re.findall(r'data-reason="([^"]*)">\n<h3', html))
+    assert shown == reasons
+    opened = Built.open(tmp_path / "out")
+    flow = funnel(opened, opened.lost())
+    assert flow.total.read == 11 and flow.total.published == 6
+    assert flow.total.read + flow.total.copied == flow.total.published + sum(flow.total.lost)
+    lost = [stage["dropped"] + stage["failed"] for stage in manifest["stages"]]
+    assert sum(flow.total.lost) == sum(lost) == 5
+
+
+def test_tables_that_are_not_what_the_manifest_counts_are_no_report(planted, built, tmp_path):
+    built(planted())
+    opened = Built.open(tmp_path / "out")
+    lost = opened.lost().filter(pl.col("reason") != "contaminated")
+    with pytest.raises(ValueError, match=r"decontaminate: the manifest counts 1 .* holds 0"):
+        funnel(opened, lost)
+
+
+def test_evidence_is_marked_and_what_cannot_be_seen_is_named(planted, built, tmp_path):
+    built(planted())
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "<mark>I am ChatGPT</mark>" in html
+    assert '<mark><span class="ctl">U+200B × 2</span></mark>' in html
+    assert html.count("<mark>A potter fires nine batches") >= 2
+    assert "U+202E" in html and "\u202e" not in html
+
+
+def test_what_rows_say_is_inert(planted, built, tmp_path):
+    built(planted())
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    found = Tags(html)
+    assert found.tags.count("script") == 1 and "img" not in found.tags
+    assert not [name for name in found.attributes if name.startswith("on")]
+    assert "&lt;b&gt;loud" in html and "<b>loud" not in html
+    unmarked = re.sub("</?mark>", "", html)
+    assert unmarked.count("&lt;script&gt;") >= 4  # kept, failed, and both texts of the leak
+    script = re.search(r"<script>(.*?)</script>", html, re.S).group(1)
+    assert f"'sha256-{page._sha256(script)}'" in html and "default-src 'none'" in html
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", html)
+
+
+def test_a_public_report_has_no_eval_text(planted, built, tmp_path):
+    built(planted())
+    opened = Built.open(tmp_path / "out")
+    assert "potter fires" in report(opened)
+    public = report(opened, public=True)
+    assert "potter fires" not in public and "I am ChatGPT" not in public
+    assert HARBOURS[1][0] in public and "leaky" in public
+
+
+def test_the_file_is_the_same_for_any_number_of_workers(planted, built, tmp_path):
+    built(planted(), "one", workers=1)
+    built(planted(), "two", workers=2)
+    one, two = ((tmp_path / name / "report.html").read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+def test_duplicates_show_what_differs(mix, built, tmp_path):
+    text = "the boats come in with the tide and the gulls come after them over the wall and the nets dry in the wind"
+    rows = [chat("Describe the harbour.", text), chat("Describe the harbour.", text + " all day")]
+    built(mix({"a": rows}, dedup={"minhash": {"threshold": 0.7}}))
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "<ins> all day</ins>" in html and re.search(r"Jaccard 0\.\d{3}", html)
+
+
+def test_a_lost_half_and_a_short_source_are_alarms(mix, built, tmp_path):
+    rows = [
+        chat(*HARBOURS[0]),
+        *(chat(f"Who are you, number {n}?", "I am ChatGPT.") for n in range(3)),
+    ]
+    built(mix({"a": {"records": rows, "rows": 4}}, filters=["identity"]))
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "identity took 3 of the 4 rows of a that reached it (75%)." in html
+    assert "a was to give 4 rows and has 1." in html
+    assert "Nothing was decontaminated" in html
+
+
+def test_thinking_is_folded_calls_are_blocks_and_untrained_turns_are_not_shaded(
+    mix, built, tmp_path
+):
+    call = {
+        "id": "1",
+        "type": "function",
+        "function": {"name": "tide", "arguments": {"port": "Vlissingen"}},
+    }
+    turns = [
+        {"role": "user", "content": "High water?"},
+        {
+            "role": "assistant",
+            "content": "",
+            "reasoning_content": "I should look.",
+            "tool_calls": [call],
+        },
+        {"role": "tool", "content": "06:10", "tool_call_id": "1"},
+        {"role": "assistant", "content": "At ten past six.", "weight": 0},
+    ]
+    built(mix({"a": [{"messages": turns}]}))
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert (
+        "<summary>thinking</summary>" in html
+        and "calls <b>tide</b>" in html
+        and "Vlissingen" in html
+    )
+    assert html.count('<div class="turn trained">') == 1
+
+
+def test_pairs_and_prompts_have_reports_too(mix, built, tmp_path):
+    pair = {
+        "prompt": "Best season?",
+        "chosen": "Late spring, when the nets are mended.",
+        "rejected": "Dunno.",
+    }
+    built(mix({"a": [pair]}, kind="preference"), "pairs")
+    html = (tmp_path / "pairs" / "report.html").read_text(encoding="utf-8")
+    assert "<h4>rejected</h4>" in html and "Dunno." in html
+    asked = [
+        {"prompt": f"What is {n} + {n}?", "ground_truth": str(2 * n), "verifier": "gsm8k"}
+        for n in range(5)
+    ]
+    built(mix({"b": asked}, kind="rlvr"), "prompts")
+    html = (tmp_path / "prompts" / "report.html").read_text(encoding="utf-8")
+    assert "Prompts are not trained on" in html and "ground truth" in html
+    assert 'class="turn trained"' not in html
+
+
+def test_a_report_stays_small_whatever_the_build_s_size(mix, built, tmp_path, monkeypatch):
+    """Every text at its longest and every budget used up, the file is under 5 MB."""
+    assert sum(page.BUDGETS.values()) < 4_500_000
+    monkeypatch.setattr(page, "BUDGETS", dict.fromkeys(page.BUDGETS, 20000))
+    long = "<&> " * 20_000
+    rows = [chat(f"{n} {long}", long) for n in range(60)]
+    drop = [chat(f"Who are you, {n}? {long}", f"I am ChatGPT. {long}") for n in range(60)]
+    built(mix({"a": rows + drop}, filters=["identity"]))
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert len(html.encode()) < 100_000
+    assert re.search(r"\d of 60 rows that went, drawn by hash", html)
+    assert re.search(r"\d of 60 published rows, drawn by hash", html)
+    assert "characters not shown" in html
