@@ -8,13 +8,13 @@ of each of its tokens how likely it was. No verifier is asked.
 from typing import Any
 
 from transformers import AutoTokenizer
-from trl import DistillationConfig, DistillationTrainer, get_peft_config, get_quantization_config
+from trl import DistillationConfig, DistillationTrainer
 
 from dataengine.errors import UserError
 from train import rlvr
 from train.command import main
-from train.job import ChatOptions, Job, Stage, model_arguments
-from train.model import start_model
+from train.job import ChatOptions, Job, Stage
+from train.model import shared_arguments
 
 
 def check(job: Job) -> dict[str, Any]:
@@ -41,14 +41,7 @@ def check(job: Job) -> dict[str, Any]:
 def trainer(job: Job) -> DistillationTrainer:
     """TRL's trainer over the job's prompts."""
     return DistillationTrainer(
-        model=start_model(job),
-        teacher_model=job.config.teacher_model_name_or_path,
-        args=model_arguments(job),
-        train_dataset=job.data.train,
-        eval_dataset=job.validation,
-        processing_class=job.tokenizer,
-        quantization_config=get_quantization_config(job.model),
-        peft_config=get_peft_config(job.model),
+        teacher_model=job.config.teacher_model_name_or_path, **shared_arguments(job)
     )
 
 

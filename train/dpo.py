@@ -7,8 +7,7 @@ which needs no reference), kto (each side of a pair on its own).
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, get_peft_config
-from trl import get_quantization_config as quantization
+from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 from trl.experimental.cpo import CPOConfig
 
 from dataengine.errors import UserError
@@ -16,8 +15,8 @@ from train import kto, render
 from train.checks import check_ends, check_rendering, check_weights, worth_checking
 from train.command import main
 from train.cpo import RenderedCPOTrainer
-from train.job import ChatOptions, Job, Stage, model_arguments
-from train.model import start_model
+from train.job import ChatOptions, Job, Stage
+from train.model import shared_arguments
 from train.truncation import cut_pairs
 
 TRAINERS = {"dpo": DPOTrainer, "cpo": RenderedCPOTrainer, "kto": KTOTrainer}
@@ -67,20 +66,14 @@ def length(job: Job, row: Mapping[str, Any]) -> int:
 
 def trainer(job: Job) -> Any:
     """TRL's trainer for the recipe over the job's pairs."""
-    name, train, validation = job.recipe.trainer, job.data.train, job.validation
+    name, given = job.recipe.trainer, shared_arguments(job)
     if name == "kto":
-        train = kto.interleaved(train, job.config.seed)
-        validation = kto.interleaved(validation, job.config.seed) if validation else None
-    more = {} if name == "cpo" else {"quantization_config": quantization(job.model)}
-    return TRAINERS[name](
-        model=start_model(job),
-        args=model_arguments(job),
-        train_dataset=train,
-        eval_dataset=validation,
-        processing_class=job.tokenizer,
-        peft_config=get_peft_config(job.model),
-        **more,
-    )
+        train, validation, seed = job.data.train, job.validation, job.config.seed
+        given["train_dataset"] = kto.interleaved(train, seed)
+        given["eval_dataset"] = kto.interleaved(validation, seed) if validation else None
+    if name == "cpo":
+        del given["quantization_config"]
+    return TRAINERS[name](**given)
 
 
 STAGE = Stage(

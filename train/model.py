@@ -3,12 +3,25 @@
 from typing import Any
 
 from peft import PeftModel
-from trl import get_quantization_config
+from trl import get_peft_config, get_quantization_config
 from trl.trainer.utils import create_model_from_path
 
 from dataengine.errors import UserError
 from train.job import Job, model_arguments
 from train.start import adapter_base
+
+
+def shared_arguments(job: Job) -> dict[str, Any]:
+    """What every trainer of TRL is given of a job."""
+    return {
+        "model": start_model(job),
+        "args": model_arguments(job),
+        "train_dataset": job.data.train,
+        "eval_dataset": job.validation,
+        "processing_class": job.tokenizer,
+        "quantization_config": get_quantization_config(job.model),
+        "peft_config": get_peft_config(job.model),
+    }
 
 
 def start_model(job: Job) -> str | PeftModel:

@@ -20,8 +20,6 @@ from trl import (
     GRPOTrainer,
     RLOOConfig,
     RLOOTrainer,
-    get_peft_config,
-    get_quantization_config,
 )
 from trl.import_utils import is_vllm_available
 
@@ -31,9 +29,9 @@ from eval.verifiers.verdict import Unavailable, VerifierError
 from train import judge, render, tools
 from train.checks import check_rendering, worth_checking
 from train.command import main
-from train.job import Job, RolloutOptions, Stage, model_arguments
+from train.job import Job, RolloutOptions, Stage
 from train.judge import Judge
-from train.model import start_model
+from train.model import shared_arguments
 from train.reward import RolloutReward, named
 
 TRAINERS = {"grpo": GRPOTrainer, "rloo": RLOOTrainer}
@@ -155,23 +153,18 @@ def length(job: Job, row: Mapping[str, Any]) -> int:
 
 def trainer(job: Job) -> Any:
     """TRL's trainer over the job's prompts; vLLM generates where there is a GPU and vLLM."""
-    config = model_arguments(job)
+    given = shared_arguments(job)
+    config = given["args"]
     if torch.cuda.is_available() and is_vllm_available() and "use_vllm" not in job.given:
         config.use_vllm = True
     asked = None
     if job.options.judge:
         asked = Judge(judge.read(job.options.judge), Path(config.output_dir) / "judge")
-    more = {"tools": job.tools} if job.tools else {}
+    if job.tools:
+        given["tools"] = job.tools
     return TRAINERS[job.recipe.trainer](
-        model=start_model(job),
         reward_funcs=RolloutReward(job.tokenizer, config.chat_template_kwargs or {}, asked),
-        args=config,
-        train_dataset=job.data.train,
-        eval_dataset=job.validation,
-        processing_class=job.tokenizer,
-        quantization_config=get_quantization_config(job.model),
-        peft_config=get_peft_config(job.model),
-        **more,
+        **given,
     )
 
 

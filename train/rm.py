@@ -6,12 +6,13 @@ sequence classification model with one label, as vLLM and transformers serve it.
 
 from typing import Any
 
-from trl import RewardConfig, RewardTrainer, get_peft_config, get_quantization_config
+from trl import RewardConfig, RewardTrainer
 
 from dataengine.errors import UserError
 from train import dpo
 from train.command import main
-from train.job import Job, Stage, model_arguments
+from train.job import Job, Stage
+from train.model import shared_arguments
 
 
 def check(job: Job) -> dict[str, Any]:
@@ -35,13 +36,7 @@ def trainer(job: Job) -> RewardTrainer:
         for rows in (job.data.train, job.validation)
     )
     return RewardTrainer(
-        model=job.options.model,
-        args=model_arguments(job),
-        train_dataset=train,
-        eval_dataset=validation,
-        processing_class=job.tokenizer,
-        quantization_config=get_quantization_config(job.model),
-        peft_config=get_peft_config(job.model),
+        **shared_arguments(job) | {"train_dataset": train, "eval_dataset": validation}
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from accelerate import PartialState
 from datasets import Dataset
 from transformers import AutoTokenizer
-from trl import SFTConfig, SFTTrainer, get_peft_config, get_quantization_config
+from trl import SFTConfig, SFTTrainer
 
 from train import mask, render
 from train.checks import (
@@ -21,7 +21,7 @@ from train.checks import (
 )
 from train.command import main
 from train.job import Job, Stage, model_arguments
-from train.model import start_model
+from train.model import shared_arguments
 from train.truncation import cut_conversations
 
 
@@ -66,15 +66,8 @@ def trainer(job: Job) -> SFTTrainer:
         train = tokenized(job, train)
         validation = tokenized(job, validation) if validation is not None else None
         config.assistant_only_loss = False  # the mask is made
-    return SFTTrainer(
-        model=start_model(job),
-        args=config,
-        train_dataset=train,
-        eval_dataset=validation,
-        processing_class=_tokenizer(job),
-        quantization_config=get_quantization_config(job.model),
-        peft_config=get_peft_config(job.model),
-    )
+    own = {"args": config, "train_dataset": train, "eval_dataset": validation}
+    return SFTTrainer(**shared_arguments(job) | own | {"processing_class": _tokenizer(job)})
 
 
 def tokenized(job: Job, rows: Dataset) -> Dataset:
