@@ -11,6 +11,7 @@ seconds of different machines.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -88,7 +89,7 @@ def build(mixture: Path, code: Path, out: Path) -> Cost:
         label: json.loads((folder / "account.json").read_text())["seconds"]
         for label, folder in accounts.items()
     }
-    subprocess.run(["rm", "-rf", str(out)], check=True)
+    shutil.rmtree(out)
     return Cost(
         wall,
         used.ru_utime + used.ru_stime,

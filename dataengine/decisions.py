@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from dataengine.parts import mapped, written
+from dataengine.parts import arrow, framed, mapped, written
 
 GONE = {
     "place": pl.UInt32(),
@@ -41,29 +42,32 @@ class Decided(NamedTuple):
     def joined(cls, decided: "Sequence[Decided]") -> "Decided":
         """What was decided on consecutive rows as one."""
         columns = [d.columns for d in decided if d.columns is not None]
-        failed = [d.failed if d.failed is not None else d.reason.is_null() & False for d in decided]
         return cls(
             pl.concat([d.reason for d in decided]),
             pl.concat([d.evidence for d in decided]),
             pl.concat(columns, how="diagonal") if columns else None,
-            pl.concat(failed),
+            pl.concat([d.fails for d in decided]),
         )
+
+    @property
+    def fails(self) -> pl.Series:
+        """Whether each row goes since the stage raised on it."""
+        return self.reason.is_null() & False if self.failed is None else self.failed
 
     def write(self, places: np.ndarray, file: Path) -> None:
         """Write the decisions on the rows at `places` of a part, by one rename."""
-        failed = self.failed if self.failed is not None else self.reason.is_null() & False
         whole = pl.DataFrame(
             [
                 pl.Series("place", places, dtype=pl.UInt32),
                 self.reason.alias("reason"),
                 self.evidence.cast(pl.String).alias("evidence"),
-                failed.alias("failed"),
+                self.fails.alias("failed"),
                 *(self.columns.get_columns() if self.columns is not None else ()),
             ]
         )
         if self.columns is None:
             whole = whole.filter(pl.col("reason").is_not_null())
-        written(whole.to_arrow(compat_level=pl.CompatLevel.oldest()), file)
+        written(arrow(whole), file)
 
 
 class Written(NamedTuple):
@@ -76,17 +80,17 @@ class Written(NamedTuple):
         """The decisions on one part."""
         return cls(mapped(file))
 
-    def gone(self) -> pl.DataFrame:
-        """The rows that go, in `GONE`."""
-        found = pl.from_arrow(self.table.select(list(GONE)))
-        assert isinstance(found, pl.DataFrame)
-        return found.filter(pl.col("reason").is_not_null())
+    def take(self, alive: NDArray[np.bool_]) -> pl.DataFrame:
+        """The rows that go of those that are alive, in `GONE`; from then on they are not."""
+        gone = framed(self.table.select(list(GONE))).filter(pl.col("reason").is_not_null())
+        places = gone["place"].to_numpy()
+        fresh = gone.filter(pl.Series(alive[places]))
+        alive[places] = False
+        return fresh
 
     def columns(self) -> pl.DataFrame | None:
         """The columns that were added, with the place of each row; None without any."""
         names = [name for name in self.table.schema.names if name not in GONE]
         if not names:
             return None
-        found = pl.from_arrow(self.table.select(["place", *names]))
-        assert isinstance(found, pl.DataFrame)
-        return found
+        return framed(self.table.select(["place", *names]))

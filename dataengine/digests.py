@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dataengine.row import ROLES
 from dataengine.text import prompt_id
 from decontam.jit import inlined, kernel
-from decontam.simd import WIDTH, copy64, stops64, trailing_zeros
+from decontam.simd import WIDTH, copy64, escaped64, trailing_zeros
 
 ASSISTANT = ROLES.index("assistant")
 SHORT = np.zeros(32, np.uint8)
@@ -133,7 +133,7 @@ def canonical(data, offsets, roles, bounds, out, ends):
             i, end = offsets[turn], offsets[turn + 1]
             while i < end:
                 copy64(data, i, out, at)
-                plain = min(trailing_zeros(stops64(data, i)), end - i)
+                plain = min(trailing_zeros(escaped64(data, i)), end - i)
                 i += plain
                 at += plain
                 if plain == WIDTH or i >= end:

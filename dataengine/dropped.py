@@ -42,20 +42,16 @@ def gather(table: Table, decided: Sequence[tuple[Lost, Sequence[Path]]]) -> None
     for number, part in enumerate(table.parts):
         alive = np.ones(part.rows, np.bool_)
         for lost, files in decided:
-            gone = Written.read(files[number]).gone()
-            places = gone["place"].to_numpy()
-            fresh = gone.filter(pl.Series(alive[places]))
-            alive[places] = False
-            if fresh.height:
-                _write(table, number, lost, fresh)
+            gone = Written.read(files[number]).take(alive)
+            if gone.height:
+                _write(table, number, lost, gone)
 
 
 def _write(table: Table, number: int, lost: Lost, gone: pl.DataFrame) -> None:
     part = table.parts[number]
     places = gone["place"].to_numpy()
-    view = table.view(number, everybody=True)
     columns = [name for name in schema(table.kind) if name != "id"]
-    rows = part.frame(table.kind, columns, places).with_columns(view.ids.gather(places).alias("id"))
+    rows = part.frame(table.kind, columns, places).with_columns(part.ids(places))
     rows = rows.select(*schema(table.kind)).with_columns(gone["reason"], gone["evidence"])
     failed = gone["failed"]
     lost.add(rows.filter(~failed))

@@ -16,11 +16,9 @@ def join(table: Table, files: Sequence[Path], account: Account | None) -> set[st
     columns: set[str] = set()
     for number, file in enumerate(files):
         found = Written.read(file)
-        gone, added = found.gone(), found.columns()
-        alive, places = table.alive[number], gone["place"].to_numpy()
+        gone, added = found.take(table.alive[number]), found.columns()
         if account:
-            _count(account, table, number, gone.filter(pl.Series(alive[places])))
-        alive[places] = False
+            _count(account, table, number, gone)
         if added is not None:
             table.add(number, added)
             columns |= {*added.columns} - {"place"}

@@ -15,11 +15,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dataengine.parts import arrow
 from decontam.jit import inlined, kernel, part
 from decontam.simd import load8
 
-SHORTEST_TEXT, SHORTEST_LOOP = 200, 600
-"""Bytes from which a text can repeat a sentence, or be a loop."""
 TIMES, SHARE = 4, 0.18
 """A sentence that comes so often counts; so much of the words must be of such ones. The rule asks
 for a fifth: what lies between covers the few letters that are counted as none."""
@@ -62,9 +61,10 @@ class Scratch(NamedTuple):
 _local = threading.local()
 
 
-def suspects(texts: pl.Series) -> NDArray[np.bool_]:
-    """Which texts may repeat a sentence, or loop."""
-    array = texts.to_arrow(compat_level=pl.CompatLevel.oldest())
+def suspects(texts: pl.Series, shortest: int, shortest_loop: int) -> NDArray[np.bool_]:
+    """Which texts may repeat a sentence, or loop; so many bytes are needed for the one and the
+    other."""
+    array = arrow(texts)
     _, offsets, data = array.buffers()
     edges = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
     held = np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8)
@@ -77,7 +77,7 @@ def suspects(texts: pl.Series) -> NDArray[np.bool_]:
         _local.scratch = Scratch(keys, stamps, counts, sizes, hot, grams)
         _local.stamp = 0
     padded = np.concatenate([held, np.zeros(8, np.uint8)])
-    judge(padded, edges, flags, _local.scratch, words, _local.stamp)
+    judge(padded, edges, shortest, shortest_loop, flags, _local.scratch, words, _local.stamp)
     _local.stamp += len(array)
     return flags
 
@@ -268,13 +268,13 @@ def loops(data, first, last, grams, words, stamp):
 
 
 @kernel
-def judge(data, offsets, flags, scratch, words, stamp):
+def judge(data, offsets, shortest, shortest_loop, flags, scratch, words, stamp):
     """Flag the texts that may repeat a sentence or loop; 8 more bytes follow the texts."""
     for text in range(len(flags)):
         first, last = offsets[text], offsets[text + 1]
         stamp += 1
-        if last - first < SHORTEST_TEXT:
+        if last - first < shortest:
             continue
         flags[text] = repeats(data, first, last, scratch, stamp) or (
-            last - first >= SHORTEST_LOOP and loops(data, first, last, scratch.grams, words, stamp)
+            last - first >= shortest_loop and loops(data, first, last, scratch.grams, words, stamp)
         )

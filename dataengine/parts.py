@@ -44,7 +44,7 @@ equal rows of any source share (16 bytes), and the identity of its prompt."""
 
 FIELDS = tuple(field.name for field in MESSAGE.fields)  # type: ignore[attr-defined]
 TOLD = tuple(field.name for field in PROVENANCE.fields)  # type: ignore[attr-defined]
-Places = Sequence[int] | NDArray[Any] | None
+Places = list[int] | NDArray[Any] | None
 FEW_ROWS = 2_000
 """So many rows are hashed one by one: compiling the kernels that hash more takes longer."""
 UNDER = "provenance."
@@ -65,8 +65,7 @@ class Part(NamedTuple):
 
     def small(self, columns: Sequence[str] = tuple(SMALL)) -> pl.DataFrame:
         """The small columns of every row."""
-        found = pl.from_arrow(mapped(small_file(self.folder, self.number)).select(list(columns)))
-        assert isinstance(found, pl.DataFrame)
+        found = framed(mapped(small_file(self.folder, self.number)).select(list(columns)))
         file = repeats_file(self.folder)
         if "id" not in columns or not file.exists():
             return found
@@ -75,6 +74,11 @@ class Part(NamedTuple):
             return found
         named = found["id"].scatter(again["place"].to_list(), again["id"].to_list())
         return found.with_columns(named)
+
+    def ids(self, places: Places = None) -> pl.Series:
+        """The ids of all rows or of those at `places`, as people and other builds see them."""
+        held = self.small(["id"])["id"]
+        return hexed(held if places is None else held.gather(places))
 
     def table(self) -> pa.Table:
         """The rows as they lie in the file."""
@@ -134,6 +138,18 @@ def with_all_fields(turns: pl.Series) -> pl.Series:
     return made.to_series().cast(MESSAGES)
 
 
+def arrow(held: pl.DataFrame | pl.Series) -> Any:
+    """A frame as an Arrow table, a series as an array, in types that all readers of Arrow know."""
+    return held.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def framed(table: pa.Table) -> pl.DataFrame:
+    """An Arrow table as a frame."""
+    found = pl.from_arrow(table)
+    assert isinstance(found, pl.DataFrame)
+    return found
+
+
 def mapped(file: Path) -> pa.Table:
     """An Arrow IPC file, memory-mapped: nothing is read until it is looked at."""
     with pa.memory_map(str(file)) as source:
@@ -144,8 +160,7 @@ def mapped(file: Path) -> pa.Table:
 def _repeats(file: Path, written: int) -> dict[int, pl.DataFrame]:
     """The ids of rows that are equal to an earlier one of their source, by part; the file's time of
     writing tells a file from the one that lay there before."""
-    found = pl.from_arrow(mapped(file))
-    assert isinstance(found, pl.DataFrame)
+    found = framed(mapped(file))
     return {int(number): rows for (number,), rows in found.group_by("number")}  # type: ignore[call-overload]
 
 
@@ -162,7 +177,7 @@ def small_file(folder: Path, number: int) -> Path:
 def write(folder: Path, number: int, rows: pa.Table, small: pl.DataFrame) -> Part:
     """Write a part, each of its two files by one rename."""
     written(rows, folder / f"{number:06d}.rows.arrow")
-    written(small.to_arrow(compat_level=pl.CompatLevel.oldest()), small_file(folder, number))
+    written(arrow(small), small_file(folder, number))
     return Part(folder, number, small.height)
 
 
@@ -188,7 +203,7 @@ def compact(rows: pl.DataFrame) -> pa.Table:
         elif rows.height and column.n_unique() == 1:
             same[name] = column[0]
         else:
-            columns[name] = column.to_arrow(compat_level=pl.CompatLevel.oldest())
+            columns[name] = arrow(column)
     return with_constants(pa.table(columns), same)
 
 
@@ -212,7 +227,7 @@ def joined(tables: Sequence[pa.Table], kind: Kind) -> pa.Table:
             columns[name] = _turns_joined([table.column(name) for table in tables])
         else:
             held = [_column(table, name, types[name], table.num_rows) for table in tables]
-            columns[name] = pl.concat(held).to_arrow(compat_level=pl.CompatLevel.oldest())
+            columns[name] = arrow(pl.concat(held))
     return with_constants(pa.table(columns), same)
 
 
@@ -251,7 +266,7 @@ def _used_fields(turns: pl.Series) -> pa.Array:
     used = [n for n in FIELDS if n in ("role", "content") or fields[n].null_count() < fields.height]
     kept = pl.struct(pl.element().struct.field(name) for name in used)
     made = turns.to_frame("turns").select(pl.col("turns").list.eval(kept)).to_series()
-    return made.to_arrow(compat_level=pl.CompatLevel.oldest())
+    return arrow(made)
 
 
 def small_of(

@@ -16,7 +16,15 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataengine.row import CONTENT, FOR_THE_TEMPLATE, MEASURED, MESSAGE, MESSAGES, Kind, message
+from dataengine.row import (
+    FOR_THE_TEMPLATE,
+    MEASURED,
+    MESSAGE,
+    MESSAGES,
+    Kind,
+    conversation,
+    message,
+)
 
 PLAIN = ("role", "content")
 MORE = tuple(f.name for f in MESSAGE.fields if f.name not in PLAIN)  # type: ignore[attr-defined]
@@ -40,7 +48,7 @@ class Form:
 
     def see(self, rows: pl.DataFrame) -> None:
         """Take note of what some rows use; a column of plain turns may be left out."""
-        for column in (c for c in _turn_columns(self.kind) if c in rows.columns):
+        for column in (c for c in conversation(self.kind) if c in rows.columns):
             turns = rows[column].explode()
             more = pl.any_horizontal(pl.col(name).is_not_null() for name in MORE)
             self.json_turns |= bool(turns.struct.unnest().select(more.any()).item())
@@ -53,7 +61,7 @@ class Form:
 
 def published(rows: pl.DataFrame, form: Form) -> pa.Table:
     """Rows in their published form, as an Arrow table."""
-    turn_columns = _turn_columns(form.kind)
+    turn_columns = conversation(form.kind)
     table: dict[str, Any] = {}
     for name in rows.columns:
         if name in turn_columns:
@@ -90,10 +98,6 @@ def stored(table: pa.Table) -> pl.DataFrame:
         else:
             found[name] = pl.Series(name, pl.from_arrow(column))
     return pl.DataFrame(found)
-
-
-def _turn_columns(kind: Kind) -> list[str]:
-    return [name for name, dtype in CONTENT[kind].items() if dtype == MESSAGES]
 
 
 def _turns(column: pl.Series, as_json: bool) -> pa.Array:

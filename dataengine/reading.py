@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from dataengine.parts import (
     Part,
+    arrow,
     compact,
     repeats_file,
     small_file,
@@ -19,7 +20,7 @@ from dataengine.parts import (
     written,
 )
 from dataengine.progress import Progress
-from dataengine.row import CONTENT, Kind, row_id
+from dataengine.row import named
 from dataengine.stages.stage import Context, Outcome, Reader
 
 AHEAD = 2
@@ -47,15 +48,16 @@ class Reading:
             progress.advanced(account.kept)
         account.parts += [future.result() for future in waiting]
         rows = [Part(self.folder, n, count) for n, count in enumerate(account.parts)]
-        name_repeats(rows, self.context.kind, self.reader.source.name)
+        name_repeats(rows, self.reader.source.name)
 
     def _write(self, kept: pl.DataFrame | pa.Table, number: int) -> int:
+        if small_file(self.folder, number).exists():
+            return len(kept)
         table, ids = (compact(kept), kept["id"]) if isinstance(kept, pl.DataFrame) else (kept, None)
-        if not small_file(self.folder, number).exists():
-            named = ids.to_list() if ids is not None and not ids.has_nulls() else None
-            small = small_of(table, self.context.kind, self.reader.source.name, named)
-            write(self.folder, number, table, small)
-        return int(table.num_rows)
+        own = ids.to_list() if ids is not None and not ids.has_nulls() else None
+        small = small_of(table, self.context.kind, self.reader.source.name, own)
+        write(self.folder, number, table, small)
+        return len(kept)
 
     def _account_for(self, account: Any, outcome: Outcome, turn: int) -> None:
         """Count an outcome, and write what it lost under its own turn: not every one is a part."""
@@ -81,7 +83,7 @@ def _places(lost: pl.DataFrame) -> list[str]:
     return lost.select(pl.coalesce(numbered, "source")).to_series().to_list()
 
 
-def name_repeats(parts: list[Part], kind: Kind, source: str) -> None:
+def name_repeats(parts: list[Part], source: str) -> None:
     """Give the n-th row of equal ones an id of its own, n from 0 in reading order.
 
     Ids of first occurrences stand in the small columns; those of the others, which are few, in a
@@ -94,10 +96,10 @@ def name_repeats(parts: list[Part], kind: Kind, source: str) -> None:
     same = whole[order][1:] == whole[order][:-1]
     suspects = np.zeros(len(whole), np.bool_)
     suspects[order[1:][same]] = suspects[order[:-1][same]] = True
-    found = list(_repeats(parts, suspects, kind, source))
+    found = list(_repeats(parts, suspects, source))
     schema = {"number": pl.Int64, "place": pl.UInt32, "id": pl.Binary}
     table = pl.DataFrame(found, schema=schema, orient="row")
-    written(table.to_arrow(compat_level=pl.CompatLevel.oldest()), repeats_file(parts[0].folder))
+    written(arrow(table), repeats_file(parts[0].folder))
 
 
 def _heads(part: Part) -> np.ndarray:
@@ -107,7 +109,7 @@ def _heads(part: Part) -> np.ndarray:
 
 
 def _repeats(
-    parts: list[Part], suspects: np.ndarray, kind: Kind, source: str
+    parts: list[Part], suspects: np.ndarray, source: str
 ) -> Iterator[tuple[int, int, bytes]]:
     seen: Counter[bytes] = Counter()
     first = 0
@@ -116,15 +118,8 @@ def _repeats(
         first += part.rows
         if not len(places):
             continue
-        ids = part.small(["id"])["id"].gather(places)
-        again = [seen_before(seen, i) for i in ids]
-        wanted = places[[n > 0 for n in again]]
-        rows = part.frame(kind, CONTENT[kind], wanted).iter_rows(named=True)
-        for place, n, content in zip(wanted.tolist(), filter(None, again), rows, strict=True):
-            yield part.number, place, bytes.fromhex(row_id(source, content, n))
-
-
-def seen_before(seen: Counter[bytes], id: bytes) -> int:
-    """How often an id came before; counts it."""
-    seen[id] += 1
-    return seen[id] - 1
+        held = part.small(["id", "digest"]).select(pl.all().gather(places)).iter_rows()
+        for place, (id, digest) in zip(places.tolist(), held, strict=True):
+            if seen[id]:
+                yield part.number, place, named(source, digest, seen[id])
+            seen[id] += 1

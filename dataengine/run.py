@@ -171,10 +171,13 @@ class Run:
         """Stages that decide on every row by itself, whatever the others decide: a part is read
         once for all of them, and a decision that is there is not made again."""
         assert self.table is not None
-        files = [self._files_alone(place, step.stage) for place, step in group]
+        own = [self.plan.fingerprint(place, []) for place, _ in group]
+        files = [
+            self._files_alone(self._folder(step.stage, fingerprint))
+            for (_, step), fingerprint in zip(group, own, strict=True)
+        ]
         started = time.perf_counter()
         stages = tuple(step.stage for _, step in group)
-        own = [self.plan.fingerprint(place, []) for place, _ in group]
         read = [done.account.output for done in self.finished[: self._readers]]
         fingerprint = blake2b(repr((own, read)).encode(), digest_size=16).hexdigest()
         context = self._context(self._folder(stages[0], own[0]))
@@ -188,10 +191,9 @@ class Run:
             self._join(step.stage, fingerprint, folder, held, Survey(), started)
             started = time.perf_counter()
 
-    def _files_alone(self, place: int, stage: Stage) -> list[Path]:
-        """Where a stage's decisions on each part lie: under what decides them, and the reading."""
+    def _files_alone(self, own: Path) -> list[Path]:
+        """Where a stage's decisions on each part lie: in a folder of its own, by the reading."""
         assert self.table is not None
-        own = self._folder(stage, self.plan.fingerprint(place, []))
         read = self.finished[: self._readers]
         folders = {done.folder: own / (done.folder.name + done.account.content) for done in read}
         for folder in folders.values():

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dataengine.parts import SMALL, Part, bounds, hexed
-from dataengine.row import Kind, schema
+from dataengine.row import Kind, conversation, schema
 from dataengine.text import texts_of
 
 
@@ -62,21 +62,12 @@ class View:
     @cached_property
     def texts(self) -> pl.DataFrame:
         """Everything that turns say: see `dataengine.text.texts_of`."""
-        turned = [name for name in schema(self.kind) if name in TURNED]
-        return texts_of(self.frame(*turned))
+        return texts_of(self.frame(*conversation(self.kind)))
 
     @property
     def at(self) -> pl.DataFrame:
         """The rows' places in their part, to join on."""
         return pl.DataFrame({"place": pl.Series(self.places, dtype=pl.UInt32)})
-
-    @property
-    def numbers(self) -> NDArray[np.int64]:
-        """The rows' numbers among all rows of the build."""
-        return self.places.astype(np.int64) + self.first
-
-
-TURNED = ("messages", "prompt", "chosen", "rejected")
 
 
 @dataclass
@@ -161,6 +152,6 @@ class Table:
         found = np.empty(len(rows), object)
         for number in np.unique(where).tolist():
             mine = where == number
-            held = hexed(self.parts[number].small(["id"])["id"])
-            found[mine] = held.gather(rows[mine] - int(self.bounds[number])).to_list()
+            places = rows[mine] - int(self.bounds[number])
+            found[mine] = self.parts[number].ids(places).to_list()
         return pl.Series("id", found.tolist(), dtype=pl.String)

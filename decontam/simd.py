@@ -106,7 +106,7 @@ def among64(typing: Any, array: Any, at: Any, characters: Any) -> Any:
 
 
 @intrinsic
-def stops64(typing: Any, array: Any, at: Any) -> Any:
+def escaped64(typing: Any, array: Any, at: Any) -> Any:
     """Of 64 bytes, a bit for each that JSON text cannot hold as it is: a quote, a backslash or a
     control character."""
 

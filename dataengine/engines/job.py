@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import polars as pl
 
-from dataengine.parts import mapped, written
+from dataengine.parts import arrow, framed, mapped, written
 from dataengine.quarantine import decide
 from dataengine.stages.stage import Context, Stage
 from dataengine.view import Table, View
@@ -98,11 +98,10 @@ def _make(job: Job, stage: Stage, task: Task, file: Path) -> None:
     else:
         seen = stage.look(task.view, job.context)
         table = pl.DataFrame() if seen is None else seen
-        written(table.to_arrow(compat_level=pl.CompatLevel.oldest()), file)
+        written(arrow(table), file)
 
 
 def seen(file: Path) -> pl.DataFrame | None:
     """What a stage saw of a part; None for nothing, which is a file without columns."""
-    found = pl.from_arrow(mapped(file))
-    assert isinstance(found, pl.DataFrame)
+    found = framed(mapped(file))
     return found if found.width else None

@@ -215,12 +215,6 @@ def listed(values: Any, file: str) -> list[Any]:
     return [values] if whole else lists[0]
 
 
-def _parquet(file: str) -> Iterator[Record]:
-    with opened(file) as stream:
-        table = pq.ParquetFile(stream, page_checksum_verification=True)
-        yield from _of_batches(table.iter_batches(BATCH))
-
-
 def has_blocks(file: str) -> bool:
     """Whether a file can be read many records at a time: lines, and columns."""
     return suffix(file) in (*LINES, ".parquet", ".arrow", ".feather")
@@ -233,26 +227,25 @@ def tables(file: str, rows: int) -> Iterator[pa.Table]:
         UserError: the file cannot be read.
     """
     try:
-        with opened(file) as stream:
-            if suffix(file) == ".parquet":
-                table = pq.ParquetFile(stream, page_checksum_verification=True)
-                yield from (pa.Table.from_batches([b]) for b in table.iter_batches(rows))
-                return
-            for batch in arrow_batches(stream):
-                starts = range(0, batch.num_rows, rows)
-                yield from (pa.Table.from_batches([batch.slice(i, rows)]) for i in starts)
+        for batch in _batches(file, rows):
+            starts = range(0, batch.num_rows, rows)
+            yield from (pa.Table.from_batches([batch.slice(i, rows)]) for i in starts)
     except (OSError, EOFError, pa.ArrowException) as error:
         raise UserError(f"{file}: cannot be read: {error}") from None
 
 
-def _arrow(file: str) -> Iterator[Record]:
+def _batches(file: str, rows: int) -> Iterator[pa.RecordBatch]:
+    """The record batches of a file of columns: of Parquet of so many rows, else as they lie."""
     with opened(file) as stream:
-        yield from _of_batches(arrow_batches(stream))
+        if suffix(file) == ".parquet":
+            yield from pq.ParquetFile(stream, page_checksum_verification=True).iter_batches(rows)
+        else:
+            yield from arrow_batches(stream)
 
 
-def _of_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[Record]:
+def _columns(file: str) -> Iterator[Record]:
     number = 0
-    for batch in batches:
+    for batch in _batches(file, BATCH):
         size = batch.nbytes // max(batch.num_rows, 1)
         nested = [field.name for field in batch.schema if _holds_structs(field.type)]
         for value in batch.to_pylist():
@@ -303,11 +296,11 @@ FORMATS: dict[str, Callable[[str], Iterator[Record]]] = {
     ".jsonl": _json_lines,
     ".ndjson": _json_lines,
     ".json": _json,
-    ".parquet": _parquet,
+    ".parquet": _columns,
     ".csv": _csv,
     ".tsv": _csv,
-    ".arrow": _arrow,
-    ".feather": _arrow,
+    ".arrow": _columns,
+    ".feather": _columns,
 }
 PACKED = (".gz", ".zst")
 

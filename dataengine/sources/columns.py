@@ -13,13 +13,18 @@ from numpy.typing import NDArray
 
 from dataengine.row import ROLES
 from dataengine.rows.shapes import BESIDE, Shape
-from dataengine.rows.turns import CALLERS, MEDIA
-from dataengine.rows.turns import ROLES as SPEAKERS
-from dataengine.sources.jsonlines import ASSISTANT, MAY_FOLLOW, PLAIN, START, Parsed
+from dataengine.rows.turns import MEDIA
+from dataengine.sources.jsonlines import (
+    ASSISTANT,
+    CODES,
+    MAY_FOLLOW,
+    PLAIN,
+    PLAIN_SPEAKERS,
+    START,
+    Parsed,
+)
 
 Mask = NDArray[np.bool_]
-NAMES = [speaker for speaker in SPEAKERS if speaker not in CALLERS]
-CODES = np.array([ROLES.index(SPEAKERS[speaker]) for speaker in NAMES], np.uint8)
 SHOWS = r"[!-~]|\pL"
 """What a text holds that is no white space."""
 
@@ -40,7 +45,7 @@ def parse(table: pa.Table, shape: Shape) -> Parsed:
     texts = said.field(content).cast(pa.large_string())
     codes, sound = _codes(said, role, texts)
     others = [said.field(f.name) for f in said.type if f.name not in (role, content)]
-    sound &= np.all([_null(field) for field in others], axis=0) if others else True
+    sound &= ~_any([_bools(field.is_valid()) for field in others], len(said))
     plain = (lengths > 0) & _in_order(codes, sound, bounds) & ~_decided_elsewhere(table)
     messages = _lists(bounds, pa.array(ROLES, pa.large_string()).take(pa.array(codes)), texts)
     kept = pa.array(plain)
@@ -75,7 +80,9 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _codes(said: pa.StructArray, role: str, texts: pa.Array) -> tuple[NDArray[np.uint8], Mask]:
     """The role of each turn, and which turns have a known one and a text that may stand."""
-    found = pc.fill_null(pc.index_in(said.field(role), pa.array(NAMES, said.field(role).type)), -1)
+    found = pc.fill_null(
+        pc.index_in(said.field(role), pa.array(PLAIN_SPEAKERS, said.field(role).type)), -1
+    )
     places = found.to_numpy()
     try:
         texts.validate(full=True)
@@ -102,7 +109,7 @@ def _decided_elsewhere(table: pa.Table) -> Mask:
     """Rows with a value that changes what the row is."""
     held = [name for name in (*BESIDE, *MEDIA) if name in table.schema.names]
     found = [_bools(table.column(name).is_valid().combine_chunks()) for name in held]
-    return np.any(found, axis=0) if found else np.zeros(table.num_rows, np.bool_)
+    return _any(found, table.num_rows)
 
 
 def _own(table: pa.Table) -> pa.Array | None:
@@ -133,11 +140,13 @@ def _holds(column: pa.Array) -> Mask:
     if not pa.types.is_struct(column.type):
         return there
     fields = [_holds(column.field(i)) for i in range(column.type.num_fields)]
-    return there & (np.any(fields, axis=0) if fields else False)
+    return there & _any(fields, len(column))
 
 
-def _null(field: pa.Array) -> Mask:
-    return ~_bools(field.is_valid())
+def _any(masks: list[Mask], rows: int) -> Mask:
+    """Where one of several masks holds."""
+    found: Mask = np.any([np.zeros(rows, np.bool_), *masks], axis=0)
+    return found
 
 
 def _bools(values: Any) -> Mask:

@@ -15,6 +15,7 @@ from dataengine.config import Config
 from dataengine.decisions import Decided
 from dataengine.errors import UserError
 from dataengine.models.config import ModelConfig
+from dataengine.parts import arrow
 from dataengine.row import CONTENT, conversation
 from dataengine.stages import reviewed
 from dataengine.stages.stage import Context, Stage, Survey
@@ -282,7 +283,6 @@ class Decontaminate(Stage):
             return judged(findings, opened, second.judge, second.max_tokens, self.name)
 
 
-OLDEST = pl.CompatLevel.oldest()
 TEXTS_BESIDE = {
     kind: [c for c in (*columns, "own") if c not in (*conversation(kind), "verifier")]
     for kind, columns in CONTENT.items()
@@ -299,12 +299,12 @@ def view_batches(view: View) -> Iterator[Any]:
     whole = table.select(list(conversation(view.kind))).combine_chunks()
     for column in view.part.frame(view.kind, TEXTS_BESIDE[view.kind]).get_columns():
         if column.null_count() < len(column):
-            whole = whole.append_column(column.name, column.to_arrow(compat_level=OLDEST))
+            whole = whole.append_column(column.name, arrow(column))
     step = max(1, BLOCK * view.part.rows // max(whole.nbytes, 1))
     for start in range(0, len(view), step):
         rows = view.take(start, min(start + step, len(view)))
         taken = whole.take(pl.Series(rows.places, dtype=pl.Int64).to_arrow())
-        ids = rows.ids.to_arrow(compat_level=OLDEST)
+        ids = arrow(rows.ids)
         source = pa.repeat(pa.scalar(view.source), len(rows))
         named = taken.append_column("id", ids).append_column("source", source)
         batch = arrow_batch(

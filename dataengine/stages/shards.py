@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 
 from dataengine import tokens
 from dataengine.errors import NothingLeft
-from dataengine.parts import hexed
 from dataengine.published import PLAIN, Form, published
 from dataengine.row import Kind, conversation, draw, schema
 from dataengine.stages.stage import Context, Writer
@@ -151,8 +150,7 @@ def _rows(table: Table, number: int, wanted: pl.DataFrame, kind: Kind) -> pl.Dat
     columns = [name for name in schema(kind) if name != "id"]
     extra = [] if added is None else [c for c in added.columns if c in columns]
     found = part.frame(kind, [c for c in columns if c not in extra], places)
-    ids = hexed(part.small(["id"])["id"].gather(places)).alias("id")
-    named = pl.DataFrame([ids, wanted["copy"]]).select(_copied()).to_series()
+    named = pl.DataFrame([part.ids(places), wanted["copy"]]).select(_copied()).to_series()
     more = [] if added is None else [added[c].gather(places) for c in extra]
     return found.with_columns(named, *more).select(*schema(kind))
 

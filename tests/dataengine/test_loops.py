@@ -8,7 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dataengine.loops import suspects
-from dataengine.stages.filters.repetition import Repetition
+from dataengine.stages.filters.repetition import LOOP_BYTES, SHORTEST_TEXT, Repetition
+
+BYTES = (SHORTEST_TEXT, LOOP_BYTES)
 
 UNITS = [
     "The harbour was quiet that morning, and nobody came. ",
@@ -31,7 +33,7 @@ numbered = st.tuples(unit, st.integers(1, 40)).map(
 @example("```\nprint('hello, world')\n" * 40)
 def test_what_the_rule_drops_is_suspected(text):
     finding = Repetition().find(text, [], 0)
-    assert finding is None or suspects(pl.Series([text]))[0], (finding, text)
+    assert finding is None or suspects(pl.Series([text]), *BYTES)[0], (finding, text)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -42,12 +44,12 @@ def test_loops_injected_into_prose_are_suspected(seed):
     prose = " ".join(draw.choices(words, k=draw.randrange(60)))
     text = prose + "\n" + unit * (6_000 // len(unit) + 8)
     assert Repetition().find(text, [], 0) is not None
-    assert suspects(pl.Series(["", text, prose])).tolist() == [False, True, False]
+    assert suspects(pl.Series(["", text, prose]), *BYTES).tolist() == [False, True, False]
 
 
 def test_prose_is_not_suspected():
     draw = random.Random(1)
     words = ["".join(draw.choices("abcdefghijklmnop", k=7)) for _ in range(5_000)]
     texts = [". ".join(" ".join(draw.choices(words, k=9)) for _ in range(40)) for _ in range(50)]
-    assert not suspects(pl.Series(texts)).any()
-    assert suspects(pl.Series([], dtype=pl.String)).tolist() == []
+    assert not suspects(pl.Series(texts), *BYTES).any()
+    assert suspects(pl.Series([], dtype=pl.String), *BYTES).tolist() == []

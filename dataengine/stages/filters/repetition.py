@@ -75,7 +75,7 @@ class Repetition(TurnFilter):
             return texts["text"].str.len_bytes() >= SHORTEST_TEXT
         from dataengine.loops import suspects  # numba: not needed to plan
 
-        return pl.Series(suspects(texts["text"]))
+        return pl.Series(suspects(texts["text"], SHORTEST_TEXT, LOOP_BYTES))
 
     def find(self, text: str, turns: Sequence[Message], number: int) -> Finding | None:
         if len(text.encode()) < SHORTEST_TEXT:

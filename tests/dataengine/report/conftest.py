@@ -43,3 +43,16 @@ def planted(mix, tmp_path):
         return mix({"a": {"records": rows, "skill": "<b>loud</b>"}}, **more | keys)
 
     return written
+
+
+def asks_the_tide(asked, thought, port, **last):
+    """Turns with reasoning and a call; `last` are more keys of the answer's turn."""
+    function = {"name": "tide", "arguments": {"port": port}}
+    call = {"id": "1", "type": "function", "function": function}
+    calls = {"role": "assistant", "content": "", "reasoning_content": thought, "tool_calls": [call]}
+    return [
+        {"role": "user", "content": asked},
+        calls,
+        {"role": "tool", "content": "06:10", "tool_call_id": "1"},
+        {"role": "assistant", "content": "At ten past six.", **last},
+    ]

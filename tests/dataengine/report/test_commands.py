@@ -11,7 +11,7 @@ from dataengine.errors import UserError
 from dataengine.report import __main__ as report
 from decontam import __main__ as decontam
 from tests.dataengine.conftest import chat
-from tests.dataengine.report.conftest import HARBOURS, ITEM
+from tests.dataengine.report.conftest import HARBOURS, ITEM, asks_the_tide
 
 
 @pytest.fixture
@@ -62,22 +62,7 @@ def test_why_finds_a_row_by_id_by_how_that_begins_and_by_text(opened):
 def test_why_finds_text_that_json_writes_otherwise_in_content_reasoning_and_calls(
     mix, built, tmp_path
 ):
-    call = {
-        "id": "1",
-        "type": "function",
-        "function": {"name": "tide", "arguments": {"port": "Den Helder"}},
-    }
-    turns = [
-        {"role": "user", "content": 'Say "high water"\nor ебб.'},
-        {
-            "role": "assistant",
-            "content": "",
-            "reasoning_content": "I look it up.",
-            "tool_calls": [call],
-        },
-        {"role": "tool", "content": "06:10", "tool_call_id": "1"},
-        {"role": "assistant", "content": "At ten past six."},
-    ]
+    turns = asks_the_tide('Say "high water"\nor ебб.', "I look it up.", "Den Helder")
     built(mix({"a": [chat(*HARBOURS[0]), {"messages": turns}]}))
     opened = Built.open(tmp_path / "out")
     for text in ('"high water"\nor', "ебб", "look it up", "Den Helder", "past six"):

@@ -10,7 +10,7 @@ from dataengine.built import Built
 from dataengine.report import page, report
 from dataengine.report.funnel import funnel
 from tests.dataengine.conftest import chat
-from tests.dataengine.report.conftest import HARBOURS
+from tests.dataengine.report.conftest import HARBOURS, asks_the_tide
 
 
 class Tags(HTMLParser):
@@ -118,22 +118,7 @@ def test_a_lost_half_and_a_short_source_are_alarms(mix, built, tmp_path):
 def test_thinking_is_folded_calls_are_blocks_and_untrained_turns_are_not_shaded(
     mix, built, tmp_path
 ):
-    call = {
-        "id": "1",
-        "type": "function",
-        "function": {"name": "tide", "arguments": {"port": "Vlissingen"}},
-    }
-    turns = [
-        {"role": "user", "content": "High water?"},
-        {
-            "role": "assistant",
-            "content": "",
-            "reasoning_content": "I should look.",
-            "tool_calls": [call],
-        },
-        {"role": "tool", "content": "06:10", "tool_call_id": "1"},
-        {"role": "assistant", "content": "At ten past six.", "weight": 0},
-    ]
+    turns = asks_the_tide("High water?", "I should look.", "Vlissingen", weight=0)
     built(mix({"a": [{"messages": turns}]}))
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert (
