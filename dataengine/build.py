@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -62,6 +62,10 @@ def main(
     time: Annotated[
         str | None, typer.Option(help="slurm: the time limit of an element, as sbatch takes it.")
     ] = None,
+    compress: Annotated[
+        Literal["lz4", "zstd"] | None,
+        typer.Option(help="Smaller and slower step files; the data's bytes are the same."),
+    ] = None,
     publish: Annotated[
         bool, typer.Option("--publish", help="Publish the build to the Hub.")
     ] = False,
@@ -90,7 +94,7 @@ def main(
         _refuse_missing(described, publish)
         options = {"address": address, "partition": partition, "array": array, "time": time}
         with engines.opened(engine, workers, **options) as opened:
-            built = build(document, steps, folder, workers, progress, opened, work)
+            built = build(document, steps, folder, workers, progress, opened, work, compress)
     else:
         progress.note(f"{gone}; publishing the build that is in {folder}")
     done = None
@@ -117,6 +121,7 @@ def build(
     progress: Progress,
     engine: Engine | None = None,
     work: Path | None = None,
+    compress: str | None = None,
 ) -> dict[str, Any]:
     """Run a plan and lay its results out in `out`; returns the manifest.
 
@@ -125,7 +130,7 @@ def build(
         UserError: bad input, or a folder that cannot be written.
     """
     with held(out, steps.mixture.name, work):
-        run = Run(steps, out, workers, progress, engine, work)
+        run = Run(steps, out, workers, progress, engine, work, compress)
         try:
             stages = run.execute()
         except NothingLeft as error:

@@ -174,17 +174,23 @@ def small_file(folder: Path, number: int) -> Path:
     return folder / f"{number:06d}.small.arrow"
 
 
-def write(folder: Path, number: int, rows: pa.Table, small: pl.DataFrame) -> Part:
-    """Write a part, each of its two files by one rename."""
-    written(rows, folder / f"{number:06d}.rows.arrow")
+def write(
+    folder: Path, number: int, rows: pa.Table, small: pl.DataFrame, compression: str | None = None
+) -> Part:
+    """Write a part, each of its two files by one rename; rows in lz4 or zstd where told."""
+    written(rows, folder / f"{number:06d}.rows.arrow", compression)
     written(arrow(small), small_file(folder, number))
     return Part(folder, number, small.height)
 
 
-def written(table: pa.Table, file: Path) -> None:
+def written(table: pa.Table, file: Path, compression: str | None = None) -> None:
     """Write an Arrow IPC file under its name by one rename."""
     partial = file.with_name(f"tmp-{file.name}")
-    with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, table.schema) as out:
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    with (
+        pa.OSFile(str(partial), "wb") as sink,
+        pa.ipc.new_file(sink, table.schema, options=options) as out,
+    ):
         out.write_table(table.combine_chunks())
     partial.rename(file)
 

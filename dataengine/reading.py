@@ -56,7 +56,7 @@ class Reading:
         table, ids = (compact(kept), kept["id"]) if isinstance(kept, pl.DataFrame) else (kept, None)
         own = ids.to_list() if ids is not None and not ids.has_nulls() else None
         small = small_of(table, self.context.kind, self.reader.source.name, own)
-        write(self.folder, number, table, small)
+        write(self.folder, number, table, small, self.context.compression)
         return len(kept)
 
     def _account_for(self, account: Any, outcome: Outcome, turn: int) -> None:

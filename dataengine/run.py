@@ -41,9 +41,10 @@ class Run:
         progress: Progress,
         engine: Engine | None = None,
         work: Path | None = None,
+        compression: str | None = None,
     ) -> None:
         self.plan, self.workers, self.progress = plan, workers, progress
-        self.out = out
+        self.out, self.compression = out, compression
         self.work = (work or out / ".work").resolve()  # workers elsewhere stand in other folders
         self.finished: list[Finished] = []
         self.table: Table | None = None
@@ -118,6 +119,7 @@ class Run:
             pool=self._pool,
             ledger=self.out / "ledger.sqlite",
             notify=self.progress.note,
+            compression=self.compression,
         )
 
     def _read(self, place: int, step: Step) -> Finished:
@@ -290,15 +292,11 @@ class Run:
             self.finished.append(Finished(account=known, folder=folder))
             return
         started = time.perf_counter()
-        building = self.work / f"tmp-{folder.name}"
-        shutil.rmtree(building, ignore_errors=True)
-        building.mkdir()
+        folder.mkdir(exist_ok=True)
         account = Account.of(step.stage, fingerprint)
         with self.progress.stage(account.label):
-            account.figures = step.stage.write(self.table, self._context(building))
+            account.figures = step.stage.write(self.table, self._context(folder))
         account.rows_in = account.kept = sum(s["rows"] for s in account.figures["splits"].values())
-        shutil.rmtree(folder, ignore_errors=True)
-        building.rename(folder)
         self._finish(account, folder, started)
         self.finished.append(Finished(account=account, folder=folder))
 

@@ -1,10 +1,8 @@
 """Shards: the rows as Parquet files that `datasets` streams and TRL reads as they are."""
 
 import hashlib
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -12,6 +10,8 @@ import pyarrow.parquet as pq
 
 from dataengine import tokens
 from dataengine.errors import NothingLeft
+from dataengine.exchange import buckets, copied
+from dataengine.parts import arrow, framed, mapped, written
 from dataengine.published import PLAIN, Form, published
 from dataengine.row import Kind, conversation, draw, schema
 from dataengine.stages.stage import Context, Writer
@@ -23,6 +23,23 @@ SHARD_BYTES = 256 << 20
 GROUP_ROWS = 1_000
 """Rows of one row group, so that a reader can stream and the Hub's viewer can page."""
 ADDED = ("copies", "split")
+
+
+class Shard(NamedTuple):
+    """A file to write: its number among all, its split, its name and its rows."""
+
+    bucket: int
+    split: str
+    name: str
+    rows: int
+
+    def file(self, folder: Path) -> Path:
+        """Where it lies once it is whole."""
+        return folder / "data" / self.name
+
+    def counts(self, folder: Path) -> Path:
+        """Where the counts of its rows lie."""
+        return folder / "counts" / f"{self.name}.arrow"
 
 
 class Shards(Writer):
@@ -38,33 +55,38 @@ class Shards(Writer):
     def write(self, table: Table, context: Context) -> dict[str, Any]:
         if not table.rows:
             raise NothingLeft("no row is left to write")
-        order = _order(table, context.seed)
         form = Form(context.kind)
         for view in table.views():
             form.see(view.frame(*_read_for_form(view)))
-        (context.folder / "data").mkdir()
+        rows = _in_shards(_order(table, context.seed))
+        shards, folder = _named(rows), context.folder
+        for name in ("data", "counts"):
+            (folder / name).mkdir(exist_ok=True)
+
+        def write(shard: Shard) -> None:
+            partial = folder / f"tmp-{shard.name}"
+            counts = _write(found.gather(shard.bucket), form, self.tokenizer, partial)
+            written(arrow(counts), shard.counts(folder))
+            partial.rename(shard.file(folder))
+
+        assert context.pool is not None
+        if missing := [shard for shard in shards if not shard.file(folder).exists()]:
+            with buckets(table, rows, context) as found:
+                list(context.pool.map(write, missing))
+        counts = [
+            framed(mapped(shard.counts(folder))).with_columns(split=pl.lit(shard.split))
+            for shard in shards
+        ]
         splits: dict[str, Any] = {}
-        shards: list[tuple[str, str, pl.DataFrame]] = []
-        for (split,), rows in order.sort("split").group_by("split", maintain_order=True):
-            named = list(_shards(str(split), rows))
-            splits[str(split)] = {"rows": rows.height, "files": [name for name, _ in named]}
-            shards += [(str(split), name, held) for name, held in named]
-
-        def one(shard: tuple[str, str, pl.DataFrame]) -> tuple[dict[str, Any], pl.DataFrame]:
-            split, name, rows = shard
-            path = context.folder / "data" / name
-            counts = _write(table, rows, form, self.tokenizer, path)
-            return _described(path), counts.with_columns(split=pl.lit(split))
-
-        with ThreadPoolExecutor(context.workers) as pool:
-            made = list(pool.map(one, shards))
-        files = dict(zip((name for _, name, _ in shards), (file for file, _ in made), strict=True))
-        for held in splits.values():
-            held["files"] = [files[name] for name in held["files"]]
+        files = context.pool.map(_described, (shard.file(folder) for shard in shards))
+        for shard, file in zip(shards, files, strict=True):
+            held = splits.setdefault(shard.split, {"rows": 0, "files": []})
+            held["rows"] += shard.rows
+            held["files"].append(file)
         return {
             "splits": splits,
-            "composition": _composition([counts for _, counts in made]),
-            "lengths": _lengths([counts for _, counts in made]),
+            "composition": _composition(counts),
+            "lengths": _lengths(counts),
             "tokens": tokens.named(self.tokenizer),
         }
 
@@ -79,19 +101,12 @@ def _order(table: Table, seed: int) -> pl.DataFrame:
         ).with_columns(added["copies"], added["split"], view.small["bytes"], view.ids)
         if (added["copies"] > 1).any():
             copy = pl.int_ranges(0, pl.col("copies"), dtype=pl.Int32).alias("copy")
-            rows = rows.with_columns(copy).explode("copy").with_columns(_copied())
+            rows = rows.with_columns(copy).explode("copy").with_columns(copied())
         else:
             rows = rows.with_columns(copy=pl.lit(0, pl.Int32))
         found.append(rows.drop("copies"))
     whole = pl.concat(found)
     return whole.with_columns(draw(seed, "shuffle", whole["id"])).sort("shuffle", "id").drop("id")
-
-
-def _copied() -> pl.Expr:
-    """The id of a copy says which copy it is."""
-    number = pl.col("copy")
-    named = pl.format("{}-{}", pl.col("id"), number)
-    return pl.when(number == 0).then(pl.col("id")).otherwise(named).alias("id")
 
 
 def _read_for_form(view: View) -> list[str]:
@@ -106,53 +121,45 @@ def _read_for_form(view: View) -> list[str]:
     return [name for name in schema(view.kind) if name not in ("id", "provenance", *plain)]
 
 
-def _shards(split: str, rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
-    """The files of one split, each with the rows it holds in their order."""
-    ends = rows["bytes"].cast(pl.Int64).cum_sum()
-    number = ((ends - rows["bytes"]) // SHARD_BYTES).alias("shard")
-    shards = rows.with_columns(number).partition_by("shard", maintain_order=True)
-    for k, held in enumerate(shards):
-        yield f"{split}-{k:05d}-of-{len(shards):05d}.parquet", held
+def _in_shards(order: pl.DataFrame) -> pl.DataFrame:
+    """Rows by part and place, each with its split, the shard's number among all (`bucket`) and its
+    place there (`to`)."""
+    ends = pl.col("bytes").cast(pl.Int64).cum_sum().over("split")
+    shard = ((ends - pl.col("bytes")) // SHARD_BYTES).alias("shard")
+    rows = order.select("part", "place", "copy", "bytes", "split", shard)
+    rows = rows.sort("split", maintain_order=True)
+    shards = rows.select("split", "shard").unique(maintain_order=True).with_row_index("bucket")
+    rows = rows.join(shards, on=("split", "shard"), how="left", maintain_order="left")
+    to = pl.int_range(pl.len(), dtype=pl.UInt32).over("bucket").alias("to")
+    return rows.with_columns(to).drop("shard").sort("part", "place", "copy")
 
 
-def _write(
-    table: Table, rows: pl.DataFrame, form: Form, tokenizer: str | None, path: Path
-) -> pl.DataFrame:
-    """Gather the rows of one shard and write them in their order; returns counts by source, skill,
-    language, licence and length. Each row is read once, from its part; the shard is in memory
-    once."""
-    wanted = rows.with_row_index("to")
-    gathered, to = [], []
-    for (number,), held in wanted.group_by("part", maintain_order=True):
-        places = held.sort("place", "copy")
-        gathered.append(_rows(table, int(number), places, form.kind))  # type: ignore[call-overload]
-        to.append(places["to"])
-    whole = pl.concat(gathered, how="vertical", rechunk=True)
-    back = pl.concat(to).arg_sort()
+def _named(rows: pl.DataFrame) -> list[Shard]:
+    """The files to write, with the rows that each holds."""
+    held = rows.group_by("bucket", "split").agg(pl.len().alias("rows")).sort("bucket")
+    number = pl.int_range(pl.len()).over("split").alias("number")
+    of = pl.len().over("split").alias("of")
+    return [
+        Shard(bucket, split, f"{split}-{number:05d}-of-{of:05d}.parquet", rows)
+        for bucket, split, rows, number, of in held.with_columns(number, of).iter_rows()
+    ]
+
+
+def _write(rows: pl.DataFrame, form: Form, tokenizer: str | None, path: Path) -> pl.DataFrame:
+    """Write the rows of one shard in their order; returns counts by source, skill, language,
+    licence and length. The shard is in memory once."""
+    order = rows["to"].arg_sort()
     counts = []
     writer: pq.ParquetWriter | None = None
-    for start in range(0, whole.height, GROUP_ROWS):
-        group = whole[back[start : start + GROUP_ROWS]]
-        sizes = rows["bytes"][start : start + GROUP_ROWS]
-        counts.append(_measured(group, sizes, form.kind, tokenizer))
-        made = published(group, form)
+    for start in range(0, rows.height, GROUP_ROWS):
+        group = rows[order[start : start + GROUP_ROWS]]
+        counts.append(_measured(group, group["bytes"], form.kind, tokenizer))
+        made = published(group.drop("to", "bytes"), form)
         writer = writer or pq.ParquetWriter(path, made.schema, compression="zstd")
         writer.write_table(made, row_group_size=GROUP_ROWS)
     assert writer is not None
     writer.close()
     return pl.concat(counts).group_by(*KEYS, "up_to").agg(*SUMS)
-
-
-def _rows(table: Table, number: int, wanted: pl.DataFrame, kind: Kind) -> pl.DataFrame:
-    """Rows of one part, as often as they are wanted, in the columns of their kind."""
-    part, added = table.parts[number], table.added[number]
-    places = wanted["place"].to_numpy()
-    columns = [name for name in schema(kind) if name != "id"]
-    extra = [] if added is None else [c for c in added.columns if c in columns]
-    found = part.frame(kind, [c for c in columns if c not in extra], places)
-    named = pl.DataFrame([part.ids(places), wanted["copy"]]).select(_copied()).to_series()
-    more = [] if added is None else [added[c].gather(places) for c in extra]
-    return found.with_columns(named, *more).select(*schema(kind))
 
 
 KEYS = ["source", "skill", "language", "licence"]

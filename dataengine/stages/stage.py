@@ -86,6 +86,8 @@ class Context:
     ledger: Path | None = None
     notify: Any = None
     """Called with a line of text when the stage has something to tell a person."""
+    compression: str | None = None
+    """How parts lie on disk: `lz4` or `zstd`, or as they are mapped."""
     _held: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 MIXTURE = """\
@@ -36,8 +37,11 @@ def mixture(tmp_path: Path) -> Path:
     return file
 
 
+PROGRAM = ["-m", "dataengine.build"]
+
+
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "dataengine.build", *map(str, arguments)]
+    return [sys.executable, *PROGRAM, *map(str, arguments)]
 
 
 def run(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
@@ -58,20 +62,36 @@ def finished_stages(folder: Path) -> dict[str, int]:
 
 
 def step_files(folder: Path) -> dict[Path, int]:
-    """Every part and every decision on one, and its inode: another one means that it was made
-    again. What stages saw goes when they have decided."""
-    files = (folder / ".work").glob("[!t]*/**/[!t]*.arrow")
-    return {path: path.stat().st_ino for path in files if path.parent.name != "looks"}
+    """Every part, every decision on one and every shard, and its inode: another one means that it
+    was made again. What stages saw goes when they have decided, and what was scattered when it is
+    gathered."""
+    kinds = ("[!t]*/**/[!t]*.arrow", "shards-*/data/*.parquet")
+    files = [path for kind in kinds for path in (folder / ".work").glob(kind)]
+    return {p: p.stat().st_ino for p in files if p.parent.name not in ("looks", "scattered")}
 
 
-def test_killed_at_twenty_random_moments_it_ends_with_the_same_bytes(mixture, tmp_path):
+SCATTERING = """
+import sys
+from dataengine import build, exchange
+from dataengine.stages import shards
+exchange.CACHED, exchange.SCATTERED_BYTES, shards.SHARD_BYTES = 0, 100_000, 50_000
+build.app()
+"""
+"""A build of many small shards that holds no parts in the page cache."""
+
+
+@pytest.mark.parametrize("program", [["-m", "dataengine.build"], ["-c", SCATTERING]])
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(
+    mixture, tmp_path, program, monkeypatch
+):
+    monkeypatch.setattr(sys.modules[__name__], "PROGRAM", program)
     started = time.monotonic()
     assert run(mixture, "--out", tmp_path / "undisturbed").returncode == 0
     whole = time.monotonic() - started
     draw = random.Random(20)
     out = tmp_path / "killed"
     kills = 0
-    while kills < 20:
+    while kills < 10:
         before, files = finished_stages(out), step_files(out)
         process = subprocess.Popen(command(mixture, "--out", out), stderr=subprocess.DEVNULL)
         started = time.monotonic()
@@ -95,6 +115,43 @@ def test_killed_at_twenty_random_moments_it_ends_with_the_same_bytes(mixture, tm
             (out / "manifest.json").unlink()
     assert run(mixture, "--out", out).returncode == 0
     assert outputs(out) == outputs(tmp_path / "undisturbed")
+
+
+KILLED = """
+import os, signal
+from dataengine import exchange
+gather = exchange.Scattered.gather
+def killed(self, bucket):
+    if bucket == int(os.environ["KILLED_AT"]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return gather(self, bucket)
+exchange.Scattered.gather = killed
+"""
+
+
+def test_killed_between_scatter_and_gather_it_scatters_nothing_again(
+    mixture, tmp_path, monkeypatch
+):
+    assert run(mixture, "--out", tmp_path / "undisturbed", "--workers", 1).returncode == 0
+    out = tmp_path / "out"
+    monkeypatch.setattr(sys.modules[__name__], "PROGRAM", ["-c", KILLED + SCATTERING])
+    seen: list[dict[Path, int]] = []
+    for at in (0, 2):
+        monkeypatch.setenv("KILLED_AT", str(at))
+        assert run(mixture, "--out", out, "--workers", 1).returncode == -signal.SIGKILL
+        files = (out / ".work").glob("shards-*/scattered/[0-9]*.arrow")
+        seen.append({path: path.stat().st_ino for path in files})
+        written = sorted((out / ".work").glob("shards-*/data/*.parquet"))
+        assert len(written) == at
+    assert len(seen[0]) == 2 and seen[0] == seen[1]
+    monkeypatch.setenv("KILLED_AT", "-1")
+    assert run(mixture, "--out", out).returncode == 0
+    assert not [*(out / ".work").glob("shards-*/scattered")]
+    rows = [
+        pl.concat(map(pl.read_parquet, sorted((folder / "data").glob("train-*"))))
+        for folder in (tmp_path / "undisturbed", out)
+    ]
+    assert rows[0].equals(rows[1])  # in smaller shards
 
 
 def test_bad_input_is_one_line_and_exit_code_2(mixture, tmp_path):
