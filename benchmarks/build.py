@@ -1,11 +1,12 @@
-"""What a whole build costs: `python -m benchmarks.build --data DIR [--rows N] [--against COMMIT]`.
+"""What a whole build costs: `python -m benchmarks.build --data DIR [--rows N ...]`.
 
 DIR/train holds training sets and DIR/evals eval suites, as JSON lines. The build reads all of
-DIR/train or, with --rows, a corpus of N chats recombined from its exchanges, with copies and leaks;
+DIR/train or, with --rows, corpora of N chats recombined from its exchanges, with copies and leaks;
 filters, both dedups, decontamination against all suites, split, shards. It runs in a process and a
-folder of its own, from nothing, after a small one that compiles the kernels. --against does the
-same with another commit's code, before and after ours in turn. Compare ratios of one run, not
-seconds of different machines.
+folder of its own, from nothing, after a small one that compiles the kernels; then once more with
+one filter changed. --demo first builds the demo in a clean checkout, where nothing is compiled.
+--against COMMIT does the same with another commit's code, before and after ours in turn. Compare
+ratios of one run, not seconds of different machines.
 """
 
 import argparse
@@ -41,7 +42,7 @@ COPIES = 0.05
 
 class Cost(NamedTuple):
     """What one build took: seconds of wall and CPU, GiB of memory and GB of disk at their highest,
-    its stages' seconds, and the rows that it published."""
+    the seconds of the stages that ran, and the rows that it published."""
 
     wall: float
     cpu: float
@@ -56,20 +57,31 @@ def main() -> None:
     options = _options()
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
         work = Path(folder)
+        if options.demo:
+            with _checkout("HEAD", work) as clean:
+                assert clean
+                demo = clean / "examples" / "quickstart.yaml"
+                for name in ("demo", "demo again"):
+                    _print(name, build(demo, clean, work / "out"))
+                    shutil.rmtree(work / "out")
         warm = _mixture(work / "warm", options.data, 300)
-        mixture = _mixture(work, options.data, options.rows)
         with _checkout(options.against, work) as other:
             codes = {"here": HERE} | ({options.against: other} if other else {})
             for code in codes.values():
                 build(warm, code, work / "out")
-            for _ in range(options.rounds):
-                for name, code in codes.items():
+                shutil.rmtree(work / "out")
+            for rows in options.rows or [None]:
+                mixture = _mixture(work, options.data, rows)
+                for name, code in options.rounds * [*codes.items()]:
                     _print(name, build(mixture, code, work / "out"))
+                    changed = _changed(mixture)
+                    _print("  a filter changed", build(changed, code, work / "out"))
+                    shutil.rmtree(work / "out")
 
 
 def build(mixture: Path, code: Path, out: Path) -> Cost:
-    """Build a mixture by the code of a checkout, into a folder that is removed again."""
-    started = time.perf_counter()
+    """Build a mixture by the code of a checkout."""
+    started, when = time.perf_counter(), time.time()
     command = [sys.executable, "-m", "dataengine.build", str(mixture), "--out", str(out), "--json"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     environment = os.environ | {"PYTHONPATH": str(code)}
@@ -88,8 +100,8 @@ def build(mixture: Path, code: Path, out: Path) -> Cost:
     stages = {
         label: json.loads((folder / "account.json").read_text())["seconds"]
         for label, folder in accounts.items()
+        if (folder / "account.json").stat().st_mtime >= when
     }
-    shutil.rmtree(out)
     return Cost(
         wall,
         used.ru_utime + used.ru_stime,
@@ -145,13 +157,22 @@ def _mixture(folder: Path, data: Path, rows: int | None) -> Path:
     return file
 
 
+def _changed(mixture: Path) -> Path:
+    """The same mixture with another limit of length."""
+    described = yaml.safe_load(mixture.read_text())
+    described["filters"][-1]["length"]["max_tokens"] -= 96
+    file = mixture.with_name("changed.yaml")
+    file.write_text(yaml.safe_dump(described, sort_keys=False))
+    return file
+
+
 @contextmanager
 def _checkout(commit: str | None, folder: Path) -> Iterator[Path | None]:
     """Another commit's code in a folder of its own."""
     if commit is None:
         yield None
         return
-    other = folder / "other"
+    other = folder / commit
     tree = ["git", "-C", str(HERE), "worktree"]
     subprocess.run([*tree, "add", "--quiet", "--detach", str(other), commit], check=True)
     yield other
@@ -160,7 +181,7 @@ def _checkout(commit: str | None, folder: Path) -> Iterator[Path | None]:
 
 def _print(name: str, cost: Cost) -> None:
     print(
-        f"{name:<12}{cost.wall:>8.1f} s wall{cost.cpu:>8.1f} CPU-s{cost.memory:>7.2f} GiB memory"
+        f"{name:<18}{cost.wall:>8.1f} s wall{cost.cpu:>8.1f} CPU-s{cost.memory:>7.2f} GiB memory"
         f"{cost.disk:>7.2f} GB disk{cost.rows:>10,} rows"
     )
     for label, seconds in cost.stages.items():
@@ -171,7 +192,10 @@ def _print(name: str, cost: Cost) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="What a whole build costs.")
     parser.add_argument("--data", type=Path, required=True, help="holds train/ and evals/")
-    parser.add_argument("--rows", type=int, help="of a recombined corpus; without: DIR/train")
+    parser.add_argument(
+        "--rows", type=int, nargs="+", help="of recombined corpora; without: DIR/train"
+    )
+    parser.add_argument("--demo", action="store_true", help="the demo too, with nothing compiled")
     parser.add_argument("--against", metavar="COMMIT", help="build by its code too")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--work", type=Path, help="where to build; 2.5 times the corpus is needed")
