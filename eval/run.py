@@ -128,8 +128,10 @@ def report_name(tier: str | None, suites: Sequence[Suite], means: Means, limit: 
     others = [f"{key.replace('_', '-')}-{value:g}" for key, value in means.given.items()]
     system = [f"system-{_hash(means.system)}"] if means.system else []
     text = [] if means.where.chat else ["text"]
+    judged = f"{means.judge}\0{means.judge_model or ''}"
+    judge = [f"judge-{_hash(judged)}"] if means.judge else []
     first = [f"limit-{limit}"] if limit else []
-    return "-".join([tier or names, *text, *thinking, *others, *system, *first])
+    return "-".join([tier or names, *text, *thinking, *others, *system, *judge, *first])
 
 
 def _hash(text: str) -> str:

@@ -54,7 +54,9 @@ class Reward:
         **columns: Any,
     ) -> list[float | None]:
         """UnknownVerifier where a row names a verifier that there is not."""
-        self.verdicts = judge(completions, verifier, ground_truth, self.settings, self.in_thought)
+        self.verdicts = judge(
+            completions, verifier, ground_truth, self.settings, self.in_thought, language
+        )
         rewards = [self._reward(verdict) for verdict in self.verdicts]
         for name, verdict in zip(verifier, self.verdicts, strict=True):
             self.asked[name] += 1

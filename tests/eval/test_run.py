@@ -101,6 +101,16 @@ def test_a_judge_gives_win_rates_and_marks_refusals(server: Any) -> None:
     assert unasked.score is None and "Unavailable" in str(unasked.error)
 
 
+def test_each_judge_has_a_report_of_its_own() -> None:
+    from eval.measure import Means, Where
+    from eval.run import report_name
+
+    where = Where("model", "hf", None, 8)
+    asked = [(None, None), ("http://one", None), ("http://one", "a"), ("http://two", "a")]
+    names = [report_name("safety", [], Means(where, *judge), None) for judge in asked]
+    assert names[0] == "safety" and len({*names}) == 4
+
+
 def test_the_judge_is_named_in_the_setting(server: Any, tmp_path: Path) -> None:
     score = {"metric": "win_rate", "verifier": "judge", "truth": "rival", "max_tokens": 4}
     items = [{"id": "w", "prompt": "1 + 1", "answer": "best"}, {"id": "n", "prompt": "2 + 2"}]

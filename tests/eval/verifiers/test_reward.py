@@ -61,6 +61,17 @@ def test_settings_reach_their_verifier_and_those_inside_weighted() -> None:
     assert given == [1.0, 1.0]
 
 
+def test_a_row_is_judged_in_its_language() -> None:
+    given = Reward()(
+        ["?"] * 2,
+        ["Vastaus on 2,500", "The answer is 2,500"],
+        verifier=["gsm8k"] * 2,
+        ground_truth=["2.5"] * 2,
+        language=["fi", "en"],
+    )
+    assert given == [1.0, 0.0]
+
+
 def test_what_a_completion_says() -> None:
     assert text("plain") == "plain"
     turns = [
