@@ -8,10 +8,12 @@ on where it stopped: what is missing is what remains to do.
 
 import shutil
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import polars as pl
@@ -51,6 +53,7 @@ class Run:
         self._readers = 0
         self._decided: list[list[Path]] = []
         self._pool = ThreadPoolExecutor(workers)
+        self._shared: dict[int, Future[object]] = {}
         self.engine = engine or Local(self._pool, workers)
 
     def execute(self) -> list[Finished]:
@@ -65,6 +68,8 @@ class Run:
         with self._pool:
             steps = list(enumerate(self.plan))
             readers = [(place, step) for place, step in steps if isinstance(step.stage, Reader)]
+            if not all(self._was_read(step.stage) for _, step in readers):
+                self._begin(steps[len(readers) :])
             for place, step in readers:
                 self.finished.append(self._read(place, step))
             self._readers = len(readers)
@@ -122,6 +127,15 @@ class Run:
             compression=self.compression,
         )
 
+    def _begin(self, steps: Sequence[tuple[int, Step]]) -> None:
+        """Have compiled and indexed, while rows are read, what later stages need."""
+        for _, step in steps:
+            step.stage.prepare()
+        for place, step in steps:
+            if type(step.stage).share is not Stage.share:
+                context = self._context(self.work / f"tmp-{step.stage.name}")
+                self._shared[place] = _aside(partial(step.stage.share, context))
+
     def _read(self, place: int, step: Step) -> Finished:
         fingerprint = self._fingerprint(place, step)
         folder = self._folder(step.stage, fingerprint)
@@ -134,8 +148,6 @@ class Run:
             shutil.rmtree(folder, ignore_errors=True)  # what failed for now is asked for again
         folder.mkdir(exist_ok=True)
         started = time.perf_counter()
-        for later in self.plan:
-            later.stage.prepare()
         account = Account.of(step.stage, fingerprint)
         with self.progress.stage(account.label):
             reading = Reading(step.stage, self._context(folder), self._pool)
@@ -144,6 +156,10 @@ class Run:
             account.content = _hashed(sorted(folder.glob("*.small.arrow")))
         self._finish(account, folder, started)
         return Finished(account=account, folder=folder)
+
+    def _was_read(self, stage: Stage) -> bool:
+        """Whether a reader has finished here before, on whatever rows."""
+        return any(self.work.glob(f"{stage.name}-*/account.json"))
 
     def _finish(self, account: Account, folder: Path, started: float) -> None:
         account.check()
@@ -219,6 +235,8 @@ class Run:
         started = time.perf_counter()
         context = self._context(folder)
         with self.progress.stage(stage.label()):
+            if place in self._shared:
+                self._shared[place].result()
             survey = self._survey(stage, fingerprint, context)
             tasks = TableTasks(table, [files], survey.parts if survey else ())
             self._perform(Job("apply", (stage,), fingerprint, context, tasks))
@@ -299,6 +317,20 @@ class Run:
         account.rows_in = account.kept = sum(s["rows"] for s in account.figures["splits"].values())
         self._finish(account, folder, started)
         self.finished.append(Finished(account=account, folder=folder))
+
+
+def _aside(work: Callable[[], object]) -> "Future[object]":
+    """Work in a thread that nobody waits for where the run ends before."""
+    future: Future[object] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return future
 
 
 def _numbered(folder: Path, table: Table) -> list[Path]:
