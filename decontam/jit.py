@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import caching, event, types
+from numba.core import caching, codegen, compiler, event, types
 from numba.core.runtime import rtsys
 
 PACKAGE = Path(__file__).parent
@@ -48,9 +48,14 @@ def kernel(function: Callable, **options: Any) -> Callable:
     Nothing may raise for a division by zero (numpy's rules hold), and nothing calls kernels from C:
     what that needs would be compiled too.
     """
+    compiled = _compiled(function, pipeline_class=_KernelCompiler, **options)
+    compiled._cache = _Cache(function)
+    return compiled
+
+
+def _compiled(function: Callable, **options: Any) -> Any:
     options |= {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
     compiled = njit(**options)(function)
-    compiled._cache = _Cache(function)
     resolve = compiled.get_call_template
     compiled.get_call_template = lambda args, kws: resolve(tuple(map(_plain, args)), kws)
     _kernels.append(compiled)
@@ -88,8 +93,54 @@ def is_on_disk(compiled: Any) -> bool:
 
 
 def part(function: Callable, **options: Any) -> Callable:
-    """A kernel that only kernels call: it compiles in two thirds of the time."""
-    return kernel(function, no_cpython_wrapper=True, **options)
+    """A kernel that only kernels call, and that raises and prints nothing.
+
+    It is optimised and made machine code only as a piece of those that call it, and so kept on disk
+    with them alone.
+    """
+    return _compiled(function, pipeline_class=_PartCompiler, no_cpython_wrapper=True, **options)
+
+
+class _Kernel(codegen.JITCodeLibrary):
+    """A kernel's code, optimised as a whole: each function by itself first, as numba does it, would
+    be done over again."""
+
+    def _optimize_functions(self, module: Any) -> None:
+        module.data_layout = self._codegen._data_layout
+
+
+class _Part(_Kernel):
+    """A part's code as LLVM's assembly, to be linked into kernels."""
+
+    def finalize(self) -> None:
+        for library in dict.fromkeys(self._linking_libraries):
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """There is none: Python cannot call a part."""
+        self._ensure_finalized()
+        return 0
+
+    @property
+    def codegen(self) -> Any:
+        return self
+
+    def set_env(self, name: str, environment: Any) -> None:
+        """What would raise or print needs one."""
+
+
+class _KernelCompiler(compiler.Compiler):
+    kind = _Kernel
+
+    def __init__(self, typing: Any, target: Any, library: Any, *args: Any) -> None:
+        super().__init__(typing, target, library, *args)
+        self.state.library = self.kind(target.codegen(), "kernel")
+        self.state.library.enable_object_caching()
+
+
+class _PartCompiler(_KernelCompiler):
+    kind = _Part
 
 
 def inlined(function: Callable) -> Callable:
@@ -108,17 +159,20 @@ def _plain(argument: Any) -> Any:
     return types.int64 if kind in types.signed_domain else kind
 
 
-class _Announcement(event.Listener):
-    """Says on stderr, once a process, that kernels are being compiled: where they are, and only
+@cache
+def announce() -> None:
+    """Say on stderr, once a process, that kernels are being compiled: where they are, and only
     there. What an earlier run has left on disk is loaded without a word."""
+    line = "compiling kernels for this machine, once; about 15 seconds"
+    print(line, file=sys.stderr, flush=True)
 
-    said = False
+
+class _Announcement(event.Listener):
+    """Announces the first kernel that is compiled."""
 
     def on_start(self, event: Any) -> None:
-        if not self.said and event.data["dispatcher"] in _kernels:
-            self.said = True
-            line = "compiling kernels for this machine, once; about 15 seconds"
-            print(line, file=sys.stderr, flush=True)
+        if event.data["dispatcher"] in _kernels:
+            announce()
 
     def on_end(self, event: Any) -> None:
         pass
