@@ -13,7 +13,6 @@ from typing import Any, cast
 import aiohttp
 import anyio
 import httpx2
-import openai
 
 from dataengine.models.failure import (
     BadRequest,
@@ -54,6 +53,8 @@ class Client:
             max_keepalive_connections=connections,
             keepalive_expiry=IDLE_SECONDS,
         )
+        import openai  # takes a second, and a build that only replays asks nobody
+
         self._http = openai.DefaultAioHttpClient(
             limits=limits,
             timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
