@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
 from dataengine.config import Config
@@ -152,9 +151,10 @@ class Decontaminate(Stage):
 
     def prepare(self) -> None:
         if self.method != "tulu3":
-            from decontam.ahead import compile_ahead
+            from decontam.ahead import compile_ahead, read_ahead
 
             compile_ahead()
+            read_ahead()
 
     def share(self, context: Context) -> None:
         if self.method != "tulu3" and self._present:
@@ -207,8 +207,10 @@ class Decontaminate(Stage):
         return [suite for suite in self.suites if not suite.missing]
 
     def _checker(self, context: Context) -> Any:
+        from decontam import ahead
         from decontam.check import Checker, as_suite
 
+        ahead.wait(ahead.READING)
         try:
             return Checker.of([as_suite(s, {}) for s in self._present], context.cache, True)
         except ValueError as error:
@@ -305,7 +307,7 @@ def view_batches(view: View) -> Iterator[Any]:
         rows = view.take(start, min(start + step, len(view)))
         taken = whole.take(pl.Series(rows.places, dtype=pl.Int64).to_arrow())
         ids = arrow(rows.ids)
-        source = pa.repeat(pa.scalar(view.source), len(rows))
+        source = arrow(pl.repeat(view.source, len(rows), dtype=pl.String, eager=True))
         named = taken.append_column("id", ids).append_column("source", source)
         batch = arrow_batch(
             named.combine_chunks().to_batches()[0], "", columns, rows.places.astype(np.int64)

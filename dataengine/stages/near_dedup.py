@@ -67,10 +67,18 @@ class NearDedup(Stage):
             found += files
         return found
 
+    def prepare(self) -> None:
+        from dataengine.dedup import ahead
+
+        ahead.begin()
+
     def look(self, view: View, context: Context) -> pl.DataFrame | None:
         """A MinHash sketch of every row."""
+        from dataengine.dedup.ahead import CHORE
         from dataengine.dedup.texts import ViewBlock
+        from decontam import ahead
 
+        ahead.wait(CHORE)
         return self._settings(context).sketch(ViewBlock(view)).table()
 
     def settle(

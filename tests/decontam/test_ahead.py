@@ -33,6 +33,7 @@ def test_what_is_compiled_ahead_is_what_a_scan_calls(tmp_path, monkeypatch) -> N
     assert all(kernel.signatures for kernel in kernels)
     called = [kernel.signatures for kernel in kernels]
     ahead.main()
+    ahead.read()
     assert [kernel.signatures for kernel in kernels] == called
 
 
@@ -60,3 +61,17 @@ def test_a_process_is_waited_for_and_ended_where_the_index_fails(monkeypatch) ->
         raise ValueError("no items")
     assert started[0].returncode is not None
     ahead.compile_ahead.cache_clear()
+
+
+def test_chores_are_waited_for_each_by_itself_and_may_fail() -> None:
+    chores = ahead.Chores()
+    for function in ("os:getpid", "no_such_module:main", "signal:pause"):
+        chores.begin(function)
+    chores.wait("os:getpid")
+    chores.wait("no_such_module:main")
+    chores.wait("never:begun")
+    assert not chores.done["signal:pause"].is_set()
+    chores.process.kill()
+    chores.wait("signal:pause")
+    chores.begin("os:getppid")
+    chores.wait("os:getppid")

@@ -1,0 +1,29 @@
+"""On a first run the kernels of near-duplicates compile while rows are read."""
+
+import tempfile
+from pathlib import Path
+
+import polars as pl
+
+from dataengine.dedup.near import duplicates
+from dataengine.dedup.verify import settle_all
+from decontam import ahead
+
+CHORE = f"{__name__}:main"
+
+
+def begin() -> None:
+    """Start, unless they are on disk."""
+    ahead.begin(CHORE, settle_all)
+
+
+def main() -> None:
+    """Find the near duplicate among a few rows."""
+    said = " ".join(map(str, range(100)))
+    rows = [said, f"{said} more", "short"]
+    turns = [[{"role": "user", "content": row}] for row in rows]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.parquet"
+        table = pl.DataFrame({"id": rows, "source": "ahead", "messages": turns})
+        table.write_parquet(file)
+        duplicates([file], threads=1)
