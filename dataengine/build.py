@@ -17,12 +17,13 @@ from dataengine.errors import NothingLeft, UserError
 from dataengine.folder import LAID_OUT, held, linked
 from dataengine.lock import lock, same
 from dataengine.manifest import manifest
-from dataengine.mixture import Mixture, Publish, load
+from dataengine.mixture import Mixture, load
 from dataengine.plan import Plan, plan
 from dataengine.progress import Progress
 from dataengine.publish import hub
+from dataengine.publish.config import Publish
 from dataengine.run import Run
-from dataengine.show import show_build, show_plan
+from dataengine.show import show_build, show_plan, show_push
 from dataengine.sources.files import FileSource
 
 app = command()
@@ -69,6 +70,10 @@ def main(
     publish: Annotated[
         bool, typer.Option("--publish", help="Publish the build to the Hub.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="With --publish: show each file, and send nothing."),
+    ] = False,
     allow_unknown_licence: Annotated[
         bool,
         typer.Option("--allow-unknown-licence", help="Publish although a licence is unknown."),
@@ -86,7 +91,9 @@ def main(
         raise UserError(
             "--limit builds a preview, which is not for publishing; leave one of them out"
         )
-    place = _place(mixture, described) if publish else None
+    if dry_run and not publish:
+        raise UserError("--dry-run shows what --publish would: say --publish --dry-run")
+    place = _place(mixture, described, dry_run) if publish else None
     document, progress = Document(mixture), Progress(quiet=as_json)
     gone = _gone(described) if publish else None
     built = finished(document, folder) if gone else None
@@ -97,20 +104,24 @@ def main(
             built = build(document, steps, folder, workers, progress, opened, work, compress)
     else:
         progress.note(f"{gone}; publishing the build that is in {folder}")
-    done = None
+    done = push = None
     if place:
-        _refuse_unchecked(built, described)
-        done = hub.publish(
-            folder,
-            place.repo,
-            private=place.private,
-            allow_unknown_licence=allow_unknown_licence,
-        )
+        missing = described.decontaminate.missing if described.decontaminate else None
+        hub.require_checked(built, missing)
+        how: Any = {"private": place.private, "allow_unknown_licence": allow_unknown_licence}
+        if dry_run:
+            push = hub.push(folder, place.repo, **how)
+        else:
+            done = hub.publish(folder, place.repo, **how)
     if as_json:
-        url = done.url if done else None
-        print(json.dumps({"out": str(folder), "url": url, "manifest": built}, ensure_ascii=False))
+        told = {"out": str(folder), "url": done.url if done else None, "manifest": built}
+        if push:
+            told["push"] = push.told()
+        print(json.dumps(told, ensure_ascii=False))
     else:
         show_build(built, folder, done)
+        if push:
+            show_push(push)
 
 
 def build(
@@ -159,16 +170,6 @@ def _refuse_missing(described: Mixture, publish: bool) -> None:
         stage.refuse_missing()
 
 
-def _refuse_unchecked(built: dict[str, Any], described: Mixture) -> None:
-    """Stop before a build is published that was not checked against all that it was to be."""
-    unchecked = (built["decontamination"] or {}).get("missing")
-    if unchecked and described.decontaminate and described.decontaminate.missing != "tell":
-        raise UserError(
-            f"decontaminate: {', '.join(unchecked)} asked for and not checked, for want of their "
-            "items; nothing was published (missing: tell publishes it, and says so on the card)"
-        )
-
-
 def _gone(described: Mixture) -> UserError | None:
     """Why a source's files cannot be read any more."""
     try:
@@ -186,6 +187,8 @@ def _lay_out(out: Path, made: dict[str, Any], run: Run, pinned: str) -> None:
     A build without manifest.json is not finished: killed in the middle, a rerun lays out again.
     """
     from dataengine.publish.card import card
+    from dataengine.publish.croissant import croissant
+    from dataengine.publish.summary import summary
     from dataengine.report import report
 
     text = json.dumps(made, indent=1, ensure_ascii=False, sort_keys=False) + "\n"
@@ -197,6 +200,8 @@ def _lay_out(out: Path, made: dict[str, Any], run: Run, pinned: str) -> None:
     _write_all_lost(run, laid / "dropped")
     (laid / "mixture.lock.yaml").write_text(pinned, encoding="utf-8")
     (laid / "README.md").write_text(card(made), encoding="utf-8")
+    (laid / "training_summary.md").write_text(summary(made), encoding="utf-8")
+    (laid / "croissant.json").write_text(croissant(Built(laid, made)), encoding="utf-8")
     (laid / "report.html").write_text(report(Built(laid, made)), encoding="utf-8")
     (out / "manifest.json").unlink(missing_ok=True)
     for entry in sorted(laid.iterdir()):
@@ -248,13 +253,14 @@ def _write_all_lost(run: Run, folder: Path) -> None:
             linked(table, folder / f"{name}-{table.name}")
 
 
-def _place(file: Path, described: Mixture) -> Publish:
+def _place(file: Path, described: Mixture, dry_run: bool) -> Publish:
     """Where to publish, once nothing that is known before the build stands in the way."""
     if described.publish is None:
         raise UserError(
             f"{file}: says no publish: {{repo: me/name}}, so --publish has no place to go"
         )
-    hub.ready(described.publish.repo)
+    if not dry_run:
+        hub.ready(described.publish.repo)
     return described.publish
 
 

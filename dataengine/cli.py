@@ -19,6 +19,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "build": Command("dataengine.build", "build the dataset that a mixture describes"),
     "validate": Command("dataengine.validate", "check a mixture without building it"),
+    "publish": Command("dataengine.publish.__main__", "publish a build, or show what would be"),
     "report": Command("dataengine.report.__main__", "write a build's report.html, or a public one"),
     "why": Command("dataengine.why", "why a row is missing, or where it came from"),
     "diff": Command("dataengine.diff", "what changed from one build to another"),

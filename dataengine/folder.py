@@ -13,7 +13,16 @@ import polars as pl
 
 from dataengine.errors import UserError
 
-LAID_OUT = ("README.md", "data", "dropped", "manifest.json", "mixture.lock.yaml", "report.html")
+LAID_OUT = (
+    "README.md",
+    "croissant.json",
+    "data",
+    "dropped",
+    "manifest.json",
+    "mixture.lock.yaml",
+    "report.html",
+    "training_summary.md",
+)
 """What a build puts in its folder, and may therefore replace there."""
 
 

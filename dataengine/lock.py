@@ -41,7 +41,11 @@ def lock(document: Document, plan: Plan, finished: list[Finished], out: Path) ->
     start = document.file.parent / (data.get("base") or ".")
     for key in REACHING & data.keys():
         data[key] = _untied(data[key], start)
-    if any(entry.keys() & LOCAL for entry in data["sources"]) or REACHING & data.keys():
+    words = plan.mixture.publish.words() if plan.mixture.publish else None
+    if words:
+        about = _relative(data["publish"]["about"], start)
+        data["publish"] = data["publish"] | {"about": about, "content": words.content}
+    if words or any(entry.keys() & LOCAL for entry in data["sources"]) or REACHING & data.keys():
         data["base"] = os.path.relpath(start.resolve(), out.resolve())
     data["sources"] = [
         _pinned(entry, done.account.figures, start)

@@ -4,6 +4,7 @@ It is Hub-safe (no absolute paths, no secrets, no times) and the same for the sa
 """
 
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 from dataengine import __version__
 from dataengine.account import Finished
 from dataengine.engines.versions import libraries
+from dataengine.models.config import ModelConfig
 from dataengine.plan import Plan
+from dataengine.publish.config import Publish
 from dataengine.stages.stage import Reader
 
 SECTIONS = ("generation", "preferences", "models")
@@ -29,6 +32,7 @@ def manifest(plan: Plan, finished: list[Finished]) -> dict[str, Any]:
         "name": mixture.name,
         "kind": mixture.kind,
         "seed": mixture.seed,
+        **_about(mixture.publish),
         "fingerprint": accounts[-1].fingerprint,
         "engine": {"version": __version__, "git": git_commit()},
         "libraries": libraries(),
@@ -46,6 +50,12 @@ def manifest(plan: Plan, finished: list[Finished]) -> dict[str, Any]:
     }
 
 
+def _about(publish: Publish | None) -> dict[str, Any]:
+    """The publisher's own words, for the card."""
+    words = publish.words() if publish else None
+    return {"about": words._asdict()} if words else {}
+
+
 def _sources(plan: Plan, finished: list[Finished], composition: Any) -> list[dict[str, Any]]:
     rows: dict[str, int] = {}
     for line in composition:
@@ -55,6 +65,7 @@ def _sources(plan: Plan, finished: list[Finished], composition: Any) -> list[dic
             "name": source.name,
             **{"licence": source.licence, "skill": source.skill, "language": source.language},
             "amount": str(source.amount),
+            **_asked(plan.mixture.models, source.names),
             **{k: v for k, v in done.account.figures.items() if k not in SECTIONS},
             "rows_read": done.account.rows_in,
             "rows": rows.get(source.name, 0),
@@ -62,6 +73,18 @@ def _sources(plan: Plan, finished: list[Finished], composition: Any) -> list[dic
         for source, step, done in zip(plan.mixture.sources, plan, finished, strict=False)
         if isinstance(step.stage, Reader)
     ]
+
+
+def _asked(models: Mapping[str, ModelConfig], names: Mapping[str, str]) -> dict[str, Any]:
+    """The models that a source asked, each with its terms and what it was asked as."""
+    keys: dict[str, list[str]] = {}
+    for key, name in names.items():
+        keys.setdefault(name, []).append(key)
+    told = [
+        {"name": name, "model": models[name].known_as, "licence": models[name].licence, "as": used}
+        for name, used in keys.items()
+    ]
+    return {"asked": told} if told else {}
 
 
 def _stage(account: Any) -> dict[str, Any]:

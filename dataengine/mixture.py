@@ -21,6 +21,7 @@ from dataengine.config import Config, unknown
 from dataengine.document import Document, validated
 from dataengine.models.config import BudgetConfig, ModelConfig, check_budget
 from dataengine.preferences.source import PreferenceSource
+from dataengine.publish.config import Publish
 from dataengine.row import Kind
 from dataengine.sources.files import FileSource
 from dataengine.sources.generated import GeneratedSource
@@ -86,13 +87,6 @@ class Dedup(Config):
         value = {} if value is True else None if value is False else value
         based = isinstance(value, dict) and info.field_name == "minhash"
         return value | {"base": _base(info)} if based else value
-
-
-class Publish(Config):
-    """Where `--publish` sends a finished build."""
-
-    repo: str = Field(pattern=r"^[\w.\-]+/[\w.\-]+$")
-    private: bool = True
 
 
 class Mixture(Config):
@@ -178,6 +172,11 @@ class Mixture(Config):
         if not math.isclose(sum(value.values()), 1.0, abs_tol=1e-6):
             raise ValueError(f"the shares sum to {sum(value.values()):g}, not to 1")
         return value
+
+    @field_validator("publish", mode="before")
+    @classmethod
+    def _based_publish(cls, value: Any, info: ValidationInfo) -> Any:
+        return value | {"base": _base(info)} if isinstance(value, dict) else value
 
     @field_validator("difficulty", mode="before")
     @classmethod

@@ -30,6 +30,7 @@ from dataengine.models.config import BudgetConfig, ModelConfig, check_budget
 from dataengine.models.models import Query
 from dataengine.models.session import Session, session
 from dataengine.models.wire import Failure
+from dataengine.publish.licence import together
 from dataengine.sources.generated import Cast
 from personas import Draft, NewPersonas, Persona, Reject, recipes
 from personas.draw import digest
@@ -111,6 +112,7 @@ class Cultivation:
         self.found: list[dict[str, Any]] = []
         self.reasons: Counter[str] = Counter()
         self.tried = 0
+        self._terms = growth.models[growth.prompts].licence
         self._novelty = Novelty(growth.near)
         for person in self.people:
             self._novelty.add(person.id, person.text)
@@ -162,7 +164,7 @@ class Cultivation:
             {
                 "id": person.id,
                 "persona": person.text,
-                "licence": person.licence,
+                "licence": together(person.licence, self._terms),
                 "provenance": {
                     "origin": origin.id if origin else None,
                     "recipe": f"{self.recipe.name}@{self.recipe.version}",

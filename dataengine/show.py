@@ -11,7 +11,7 @@ from rich.table import Table as Grid
 
 from dataengine.account import Account
 from dataengine.plan import Plan
-from dataengine.publish.hub import Published
+from dataengine.publish.hub import Published, Push
 from dataengine.stages.stage import Reader
 
 KEYS_SHOWN = 6
@@ -78,6 +78,19 @@ def show_build(manifest: dict[str, Any], out: Path, published: Published | None)
     if published:
         state = "published" if published.changed else "already published"
         console.print(f"{state}: {published.url}", soft_wrap=True)
+
+
+def show_push(push: Push) -> None:
+    """Print each file that would be published, by its bytes and hash, and where it would go."""
+    wide = max(len(file.path) for file in push.files)
+    print(f"{'path':<{wide}}  {'bytes':>14}  sha256")
+    for file in push.files:
+        print(f"{file.path:<{wide}}  {file.bytes:>14,}  {file.sha256}")
+    whole = sum(file.bytes for file in push.files)
+    seen = "private" if push.private else "public"
+    print(f"would publish {len(push.files)} files, {whole:,} bytes, to {push.where} ({seen})")
+    print("other files in data/ and dropped/ there would be removed, the rest left alone")
+    print("nothing was sent" + ("" if push.token else "; HF_TOKEN is not set: publishing needs it"))
 
 
 def _funnel(manifest: dict[str, Any]) -> Grid:

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataengine.models.config import ModelConfig, ReplayModel
+from dataengine.models.config import ModelConfig
 
 Part = tuple[str, float, int, int]
 """A model, how many calls, and the tokens in and out that are assumed of each."""
@@ -34,10 +34,7 @@ def shown(ledger: Path, stage: str, models: Mapping[str, ModelConfig]) -> dict[s
             found = {row[0]: row[1:] for row in db.execute(query, (stage,))}
     except sqlite3.Error:
         return {}
-    named = {
-        name: model.model if isinstance(model, ReplayModel) else str(model.identity()["model"])
-        for name, model in models.items()
-    }
+    named = {name: model.known_as for name, model in models.items()}
     return {
         name: Shown(found[known][0], found[known][1] or 0.0, found[known][2] or 0.0)
         for name, known in named.items()

@@ -28,6 +28,7 @@ class Order:
     ceiling: float
     near: float
     licence: str | None
+    """What every row is under: the source's licence, and the terms of the models that are asked."""
     skill: str | None
     reasoning: str = "keep"
     """What becomes of the reasoning of who answers: keep, in_content, drop."""

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from dataengine.generation.cast import drawn
 from dataengine.ledger import Ledger
-from dataengine.models.config import ModelConfig
+from dataengine.models.config import ModelConfig, terms
+from dataengine.publish.licence import together
 from dataengine.row import Kind, schema
 from dataengine.sources.generated import Cast, GeneratedSource
 from dataengine.stages.stage import FAILED, KEPT_OF_A_BAD_RECORD, Context, Outcome, Reader, evidence
@@ -72,7 +73,12 @@ class GeneratedReader(Reader):
             },
             "kind": self.kind,
             "rows": self.wanted,
+            **({"terms": self._terms} if self._terms else {}),
         }
+
+    @property
+    def _terms(self) -> dict[str, str]:
+        return terms(self.models, self.source.names)
 
     def needs(self) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -161,7 +167,7 @@ class GeneratedReader(Reader):
             rows=self.wanted,
             ceiling=source.ceiling,
             near=source.near,
-            licence=source.licence,
+            licence=together(source.licence, *self._terms.values()),
             skill=source.skill,
             reasoning=source.reasoning,
             settings=self._settings(),

@@ -7,10 +7,10 @@ import orjson
 from dataengine.generation.earn import Earned, Fate, Samples
 from dataengine.generation.order import Candidate, Order
 from dataengine.models.wire import Answer
-from dataengine.publish.licence import Licence, strictest
+from dataengine.publish.licence import together
 from dataengine.row import Kind, Message, message, row_id
 from dataengine.rows.turns import Keys, with_reasoning
-from personas import Document, Generated, Persona
+from personas import Generated
 
 
 def row(order: Order, candidate: Candidate, fate: Fate) -> dict[str, Any]:
@@ -35,7 +35,11 @@ def row(order: Order, candidate: Candidate, fate: Fate) -> dict[str, Any]:
         **columns,
         "skill": order.skill or order.recipe.skill,
         "language": made.language if made else order.recipe.language,
-        "licence": licence(order.licence, candidate.persona, candidate.document),
+        "licence": together(
+            order.licence,
+            candidate.persona and candidate.persona.licence,
+            candidate.document and candidate.document.licence,
+        ),
         "provenance": {
             "dataset": about.source or None if about else None,
             "row": candidate.number,
@@ -96,13 +100,6 @@ def details(made: Generated, pass_rate: float | None) -> str:
         **made.details,
     }
     return orjson.dumps({k: v for k, v in told.items() if v is not None}).decode()
-
-
-def licence(source: str | None, persona: Persona | None, document: Document | None) -> str | None:
-    """The licence of a row made from all of these: the one that asks the most."""
-    told = [source, persona and persona.licence, document and document.licence]
-    stated = [Licence.of(licence) for licence in told if licence]
-    return strictest(stated).text if stated else None
 
 
 def identity(source: str, kind: Kind, columns: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """The `models:` part of a mixture: who can be asked, where, at what price, how fast."""
 
 import os
+from collections.abc import Mapping
 from functools import cache
 from hashlib import blake2b, file_digest
 from pathlib import Path
@@ -23,9 +24,20 @@ class _Model(Config):
         description="More fields for every request, for example chat_template_kwargs.",
     )
 
+    licence: str | None = Field(
+        default=None,
+        description="The licence or terms that its answers are under: what is made of them inherits"
+        " it, and a build without it cannot be published.",
+    )
+
     def identity(self) -> dict[str, Any]:
         """What decides the answers: the model and what every request says to it."""
         return {"model": self.model, "extra_body": self.extra_body}
+
+    @property
+    def known_as(self) -> str:
+        """What rows and the ledger call the model."""
+        return self.model
 
     @model_validator(mode="before")
     @classmethod
@@ -113,6 +125,10 @@ class VllmModel(_Endpoint):
         return str(folder) if folder.is_dir() else self.model
 
     @property
+    def known_as(self) -> str:
+        return self.served_name
+
+    @property
     def served_name(self) -> str:
         """The name to serve the model under: it tells two checkpoints in one folder apart.
 
@@ -153,6 +169,12 @@ class ReplayModel(_Model):
 
 
 ModelConfig = Annotated[OpenAIModel | VllmModel | ReplayModel, Field(discriminator="backend")]
+
+
+def terms(models: Mapping[str, ModelConfig], names: Mapping[str, str]) -> dict[str, str]:
+    """The licences of the models that are asked, by the key that names them, where stated."""
+    stated = {key: models[name].licence for key, name in names.items()}
+    return {key: licence for key, licence in stated.items() if licence}
 
 
 class BudgetConfig(Config):

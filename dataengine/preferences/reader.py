@@ -11,13 +11,13 @@ import polars as pl
 from pydantic import Field
 
 from dataengine.ledger import Ledger
-from dataengine.models.config import ModelConfig
+from dataengine.models.config import ModelConfig, terms
 from dataengine.preferences import given, judge, prompts, rubrics
 from dataengine.preferences.audit import Audit
 from dataengine.preferences.candidates import Judged, means
 from dataengine.preferences.rows import Rows, refused, unpaired
 from dataengine.preferences.rules import pair, pair_judgements
-from dataengine.preferences.source import Given, PreferenceSource
+from dataengine.preferences.source import Asked, Given, PreferenceSource
 from dataengine.preferences.tables import Tables
 from dataengine.preferences.verified import verified
 from dataengine.row import Kind
@@ -80,6 +80,7 @@ class PreferenceReader(Reader):
             "rubrics": {a: rubrics.text(a) for a in judged.aspects} if judged else {},
             "tokenizer": self.tokenizer,
             "limit": self.limit,
+            **({"terms": stated} if (stated := terms(self.models, self.source.names)) else {}),
         }
 
     def needs(self) -> dict[str, str]:
@@ -100,7 +101,7 @@ class PreferenceReader(Reader):
     def read(self, context: Context) -> Iterator[Outcome]:
         figures: dict[str, Any] = {}
         mendable: Counter[str] = Counter()
-        rows = Rows(self.source, self.source.pairs, self.tokenizer)
+        rows = self._rows()
         audit = Audit()
         with Tables(context.folder) as tables:
             for judged in self._judged(context, figures, mendable):
@@ -118,6 +119,21 @@ class PreferenceReader(Reader):
                     yield part._replace(taken=0)
         figures["preferences"] = {"source": self.source.name, **audit.figures()}
         yield Outcome(figures=figures, mendable=dict(mendable))
+
+    def _rows(self) -> Rows:
+        """What makes rows of pairs, with the terms that they inherit from models."""
+        answering = (
+            self.source.candidates.names if isinstance(self.source.candidates, Asked) else {}
+        )
+        answered = [self.models[name] for name in answering.values()]
+        judge = self.source.judge if self.source.judges else None
+        return Rows(
+            self.source,
+            self.source.pairs,
+            self.tokenizer,
+            {model.known_as: model.licence for model in answered},
+            self.models[judge.model].licence if judge else None,
+        )
 
     def _judged(
         self, context: Context, figures: dict[str, Any], mendable: Counter[str]

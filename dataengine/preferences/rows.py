@@ -1,8 +1,7 @@
 """From pairs of candidate ids to rows of a dataset."""
 
 from collections import Counter
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -11,7 +10,7 @@ import polars as pl
 from dataengine.preferences.candidates import LOST, Judged, filled
 from dataengine.preferences.rules import Pairs
 from dataengine.preferences.truncation import equal_when_truncated
-from dataengine.publish.licence import Licence, strictest
+from dataengine.publish.licence import together
 from dataengine.row import FOR_THE_TEMPLATE, Message, message, row_id, schema, violation
 from dataengine.rows.turns import Keys, with_reasoning
 from dataengine.sources.source import Source
@@ -24,10 +23,22 @@ NOT_MADE = ("no answer", "one candidate", "not judged", "no such answer")
 
 
 class Rows:
-    """Makes rows of pairs; equal rows of one source get ids of their own, in order."""
+    """Makes rows of pairs; equal rows of one source get ids of their own, in order.
 
-    def __init__(self, source: Source, rules: Pairs, tokenizer: str | None):
+    `terms` are the licences of the models that answered, by what rows call them, and `judge` is
+    that of who judged them.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        rules: Pairs,
+        tokenizer: str | None,
+        terms: Mapping[str, str | None],
+        judge: str | None,
+    ):
         self.source, self.rules, self.tokenizer = source, rules, tokenizer
+        self._terms, self._judge = terms, judge
         self._seen: Counter[str] = Counter()
 
     def outcomes(self, judged: Judged, pairs: pl.DataFrame) -> Iterator[Outcome]:
@@ -81,7 +92,13 @@ class Rows:
             **{key: pair[key] for key in ("chosen_score", "rejected_score", "margin")},
             "skill": self.source.skill or pair["skill"],
             "language": self.source.language or pair["language"],
-            "licence": _licence(self.source.licence, pair["licence"]),
+            "licence": together(
+                self.source.licence,
+                pair["licence"],
+                self._terms.get(pair["model"]),
+                self._terms.get(pair["model_rejected"]),
+                self._judge,
+            ),
             "provenance": {
                 "dataset": pair["origin"],
                 "model": pair["model"],
@@ -146,14 +163,7 @@ def _lost(source: Source, prompt: dict[str, Any], said: dict[str, Any]) -> dict[
         "prompt": prompt["prompt"],
         "skill": source.skill or prompt["skill"],
         "language": source.language or prompt["language"],
-        "licence": _licence(source.licence, prompt["licence"]),
+        "licence": together(source.licence, prompt["licence"]),
         "provenance": {"dataset": prompt["origin"]},
         **said,
     }
-
-
-@cache
-def _licence(source: str | None, prompt: str | None) -> str | None:
-    """The licence of a pair: of the source's and its prompt's, the one that asks the most."""
-    stated = [Licence.of(text) for text in (source, prompt) if text]
-    return strictest(stated).text if stated else None

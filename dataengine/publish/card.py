@@ -9,7 +9,8 @@ from importlib.resources import files
 from typing import Any
 
 from dataengine.publish import audited
-from dataengine.publish.licence import ASKS, RANKS, Licence, in_force, strictest
+from dataengine.publish.columns import columns
+from dataengine.publish.licence import ASKS, RANKS, Licence, binding, hub_keys, in_force
 
 Manifest = Mapping[str, Any]
 
@@ -24,6 +25,11 @@ KINDS = {
 """Kind -> what it is for, and the tags it is found by."""
 
 REASONS_SHOWN = 4
+
+JUDGES = {"judge.model", "answers.judge"}
+"""What a model was asked as that judged what others wrote."""
+
+PERSONAL = "Rows were not screened for personal data."
 
 SPARED = {
     "review": "left for a person to review",
@@ -50,14 +56,13 @@ def header(manifest: Manifest) -> str:
     """The YAML that `datasets.load_dataset` and the Hub's search go by."""
     from huggingface_hub import DatasetCardData
 
-    binding = strictest(licence for found in in_force(manifest).values() for licence in found)
     data = DatasetCardData(
         pretty_name=manifest["name"],
-        language=_languages(manifest) or None,
+        language=languages(manifest) or None,
         task_categories=["text-generation"],
         size_categories=_size(_published(manifest)),
         source_datasets=sorted({s["hub"] for s in manifest["sources"] if s.get("hub")}) or None,
-        tags=[*KINDS[manifest["kind"]][1], *(["synthetic"] if manifest.get("generation") else [])],
+        tags=tags(manifest),
         configs=[
             {
                 "config_name": "default",
@@ -70,9 +75,30 @@ def header(manifest: Manifest) -> str:
         # `datasets` keys its cache of a local folder by this header alone: without a mark of the
         # build in it, a folder that was built again would load as it was before.
         dataset_info={"config_name": "default", "description": manifest["fingerprint"]},
-        **binding.hub(),
+        **hub_keys(_all(in_force(manifest))),
     )
     return data.to_yaml()
+
+
+def tags(manifest: Manifest) -> list[str]:
+    """What the dataset is found by."""
+    written = manifest.get("generation") or any(map(writers, manifest["sources"]))
+    return [*KINDS[manifest["kind"]][1], *(["synthetic"] if written else [])]
+
+
+def writers(source: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The models that a source asked for text of its rows, and not for a judgement alone."""
+    return [model for model in source.get("asked", []) if set(model["as"]) - JUDGES]
+
+
+def description(manifest: Manifest) -> str:
+    """What the dataset is, in a sentence."""
+    count, sources = len(manifest["sources"]), manifest["sources"]
+    names = ", ".join(source["name"] for source in sources)
+    return (
+        f"{_published(manifest):,} rows for {KINDS[manifest['kind']][0]}, from {count} "
+        f"source{'' if count == 1 else 's'}: {names}."
+    )
 
 
 def _body(manifest: Manifest) -> str:
@@ -83,20 +109,25 @@ def _body(manifest: Manifest) -> str:
     page.globals["audited"] = audited.lines
     template = page.from_string(files(__package__).joinpath("card.md.jinja").read_text("utf-8"))
     licences = in_force(manifest)
+    bound = binding(_all(licences))
     return template.render(
         manifest=manifest,
         purpose=KINDS[manifest["kind"]][0],
         rows=_published(manifest),
         conservation=conservation(manifest),
         sources=_sources(manifest, licences),
-        binding=strictest(licence for found in licences.values() for licence in found),
+        columns=columns(manifest["kind"]),
+        binding=bound,
+        known=[licence for licence in bound if licence.rank != "unknown"],
+        asked=_asked(manifest),
+        personal=PERSONAL,
         terms=_terms(licences),
         clash=_clash(licences),
         composition={
             name: _composition(manifest, key)
             for name, key in [("source", "source"), ("skill", "skill"), ("language", "language")]
         },
-        funnel=_funnel(manifest),
+        funnel=funnel(manifest),
         curve=_curve(manifest),
         suites=_suites(manifest),
         leaks=_leaks(manifest),
@@ -158,7 +189,7 @@ def _size(rows: int) -> str:
     return next((name for below, name in SIZES + LARGER if rows < below), "n>1T")
 
 
-def _languages(manifest: Manifest) -> list[str]:
+def languages(manifest: Manifest) -> list[str]:
     """The languages' primary tags, which is what the Hub searches by."""
     stated = {str(part["language"] or "").split("-")[0].lower() for part in _parts(manifest)}
     return sorted(tag for tag in stated if re.fullmatch("[a-z]{2,3}", tag))
@@ -172,7 +203,7 @@ def _sources(manifest: Manifest, licences: Mapping[str, list[Licence]]) -> list[
     return [
         [
             source["name"],
-            _origin(source),
+            origin(source),
             ", ".join(licence.text for licence in licences.get(source["name"], [])) or "",
             source.get("amount", ""),
             source["rows_read"],
@@ -182,7 +213,7 @@ def _sources(manifest: Manifest, licences: Mapping[str, list[Licence]]) -> list[
     ]
 
 
-def _origin(source: Mapping[str, Any]) -> str:
+def origin(source: Mapping[str, Any]) -> str:
     """Where a source's rows can be looked up, and the hash that pins them."""
     if source.get("hub"):
         link = f"[{source['hub']}](https://huggingface.co/datasets/{source['hub']})"
@@ -190,7 +221,7 @@ def _origin(source: Mapping[str, Any]) -> str:
     if source.get("path"):
         return f"`{source['path']}`, content `{source['content'][:12]}`"
     if isinstance(source.get("candidates"), Mapping):
-        return _origin(source["candidates"])
+        return origin(source["candidates"])
     return "made for this dataset"
 
 
@@ -204,6 +235,24 @@ def _terms(licences: Mapping[str, list[Licence]]) -> list[list[str]]:
             sources = ", ".join(source for source, found in bound.items() if found)
             rows.append([f"{rank}: {ASKS[rank]}", ", ".join(names), sources])
     return rows
+
+
+def _all(licences: Mapping[str, list[Licence]]) -> list[Licence]:
+    return [licence for found in licences.values() for licence in found]
+
+
+def _asked(manifest: Manifest) -> list[list[str]]:
+    """The models that sources asked, with the terms that rows inherit from them."""
+    return [
+        [
+            model["model"],
+            model["licence"] or "**not stated**",
+            source["name"],
+            ", ".join(key.replace("_", " ") for key in model["as"]),
+        ]
+        for source in manifest["sources"]
+        for model in source.get("asked", [])
+    ]
 
 
 def _clash(licences: Mapping[str, list[Licence]]) -> bool:
@@ -226,7 +275,8 @@ def _composition(manifest: Manifest, key: str) -> list[list[Any]]:
     return sorted(lines, key=lambda line: (-line[1], line[0]))
 
 
-def _funnel(manifest: Manifest) -> list[list[Any]]:
+def funnel(manifest: Manifest) -> list[list[Any]]:
+    """Each stage: its name, rows in, added, kept, dropped, failed, and why."""
     counts = ("rows_in", "added", "kept", "dropped", "failed")
     return [
         [stage.get("label", stage["name"]), *(stage[count] for count in counts), _why(stage)]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dataengine.errors import UserError
 from dataengine.publish.licence import require_known
@@ -63,16 +63,78 @@ def publish(
             Whatever the cause, the same call made again goes on where this one ended.
     """
     ready(repo)
-    manifest = _manifest(build)
-    if not allow_unknown_licence:
-        require_known(manifest)
-    files = _files(build, manifest, dropped)
+    manifest, files = _to_push(build, repo, allow_unknown_licence, dropped)
     with _plain_errors(repo):
         from huggingface_hub import HfApi
 
         api = HfApi(token=_token())
         _prepare(api, repo, private, branch)
         return _commit(api, repo, branch, files, _message(manifest))
+
+
+class File(NamedTuple):
+    """A file that would be published."""
+
+    path: str
+    """Its path in the repository."""
+    bytes: int
+    sha256: str
+
+
+class Push(NamedTuple):
+    """What a call of `publish` would send, and where to."""
+
+    repo: str
+    private: bool
+    branch: str
+    files: tuple[File, ...]
+    token: bool
+    """Whether HF_TOKEN is set, which sending it needs."""
+
+    @property
+    def where(self) -> str:
+        """The repository and its branch."""
+        return f"{self.repo}, branch {self.branch}"
+
+    def told(self) -> dict[str, Any]:
+        """The same as JSON."""
+        return self._asdict() | {"files": [file._asdict() for file in self.files]}
+
+
+def push(
+    build: Path,
+    repo: str,
+    *,
+    private: bool = True,
+    branch: str = "main",
+    allow_unknown_licence: bool = False,
+    dropped: bool = False,
+) -> Push:
+    """What `publish` with the same arguments would send, byte for byte; asks no network.
+
+    Raises:
+        UserError: as `publish` would before it asks the Hub, but for a missing HF_TOKEN.
+    """
+    _check_name(repo)
+    _, files = _to_push(build, repo, allow_unknown_licence, dropped)
+    described = tuple(File(name, *_measured(held)) for name, held in sorted(files.items()))
+    token = bool(os.environ.get("HF_TOKEN", "").strip())
+    return Push(repo, private, branch, described, token)
+
+
+def require_checked(manifest: dict[str, Any], missing: str | None) -> None:
+    """Refuse a build that was not checked against all that it was to be; `missing` is what the
+    mixture says of suites without items.
+
+    Raises:
+        UserError: naming the suites.
+    """
+    unchecked = (manifest["decontamination"] or {}).get("missing")
+    if unchecked and missing != "tell":
+        raise UserError(
+            f"decontaminate: {', '.join(unchecked)} asked for and not checked, for want of their "
+            "items; nothing was published (missing: tell publishes it, and says so on the card)"
+        )
 
 
 def ready(repo: str) -> None:
@@ -85,7 +147,12 @@ def ready(repo: str) -> None:
     _token()
 
 
-def _manifest(build: Path) -> dict[str, Any]:
+def finished(build: Path) -> dict[str, Any]:
+    """The manifest of the finished build in a folder.
+
+    Raises:
+        UserError: there is none.
+    """
     path = build / "manifest.json"
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -100,7 +167,27 @@ def _manifest(build: Path) -> dict[str, Any]:
     return manifest
 
 
-def _files(build: Path, manifest: dict[str, Any], dropped: bool) -> "dict[str, Path | bytes]":
+def _to_push(
+    build: Path, repo: str, allow_unknown_licence: bool, dropped: bool
+) -> "tuple[dict[str, Any], dict[str, Path | bytes]]":
+    """The manifest of a build, and what is to be sent of it, once nothing stands in the way."""
+    manifest = finished(build)
+    if not allow_unknown_licence:
+        require_known(manifest)
+    return manifest, _files(build, manifest, repo, dropped)
+
+
+def _measured(held: "Path | bytes") -> tuple[int, str]:
+    """The size of a file or content, and its sha256."""
+    if isinstance(held, bytes):
+        return len(held), hashlib.sha256(held).hexdigest()
+    with held.open("rb") as content:
+        return held.stat().st_size, hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _files(
+    build: Path, manifest: dict[str, Any], repo: str, dropped: bool
+) -> "dict[str, Path | bytes]":
     """Path in the repository -> local file or content, of everything that is to be published."""
     names = ["README.md", "manifest.json", "mixture.lock.yaml"]
     if dropped:
@@ -114,7 +201,22 @@ def _files(build: Path, manifest: dict[str, Any], dropped: bool) -> "dict[str, P
             files[file["path"]] = _sound(build, file)
     if (build / "report.html").is_file():
         files["report.html"] = _public_report(build, manifest)
+    if (build / "training_summary.md").is_file():
+        files["training_summary.md"] = build / "training_summary.md"
+    if (build / "croissant.json").is_file():
+        files["croissant.json"] = _public_croissant(build, manifest, repo)
     return files
+
+
+def _public_croissant(build: Path, manifest: dict[str, Any], repo: str) -> bytes:
+    """The metadata with the page of the repository, which the build's own cannot know."""
+    from huggingface_hub import constants
+
+    from dataengine.built import Built
+    from dataengine.publish.croissant import croissant
+
+    page = f"{constants.ENDPOINT}/datasets/{repo}"
+    return croissant(Built(build, manifest), page).encode()
 
 
 def _public_report(build: Path, manifest: dict[str, Any]) -> bytes:

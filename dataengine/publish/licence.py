@@ -2,13 +2,14 @@
 
 A small honest order, an aid to a person who decides, not legal advice. Names are SPDX's or the
 Hub's (https://huggingface.co/docs/hub/repositories-licenses); terms of one's own are written
-LicenseRef-NAME.
+LicenseRef-NAME. Several that hold at once are an SPDX expression: `llama3.1 AND CC-BY-NC-4.0`.
 """
 
 import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from dataengine.errors import UserError
@@ -25,6 +26,11 @@ ASKS = {
 """Rank -> what it asks, from the mildest to the strictest."""
 
 RANKS = tuple(ASKS)
+
+ITS_OWN = ("share-alike", "own terms", "unknown")
+"""Ranks of which no two licences ask the same: each has terms that are its own."""
+
+AND = " AND "
 
 _CC = re.compile(r"cc-by(?P<nc>-nc)?(?P<sa>-sa)?(?P<nd>-nd)?(-\d\.\d)?")
 
@@ -82,46 +88,89 @@ class Licence:
         """The strictest thing that it asks."""
         return self.ranks[0]
 
-    def hub(self) -> dict[str, Any]:
-        """The keys of a card's header that state this licence to the Hub."""
+    @property
+    def hub(self) -> str:
+        """Its identifier on the Hub: `other` where the Hub has none for it."""
         name = _normal(self.text)
-        if self.rank == "unknown":
-            return {"license": "unknown"}
-        return {"license": name} if name in _RANK else {"license": "other", "license_name": name}
+        return "unknown" if self.rank == "unknown" else name if name in _RANK else "other"
+
+
+def licences(text: str | None) -> list[Licence]:
+    """The licences of an expression: one, or several that hold at once."""
+    return [Licence.of(part.strip()) for part in (text or "").split(AND)]
+
+
+def binding(found: Iterable[Licence]) -> list[Licence]:
+    """The fewest of these licences that ask all that they ask together, the strictest first.
+
+    One that adds no condition to the stricter ones is left out; one of own terms never is, nor does
+    it hide what the others ask.
+    """
+    kept: list[Licence] = []
+    said: set[str] = {"permissive"}
+    for licence in sorted(set(found), reverse=True):
+        own = not set(ITS_OWN).isdisjoint(licence.ranks) and _normal(licence.text) not in {
+            _normal(other.text) for other in kept
+        }
+        if own or not kept or not said.issuperset(licence.ranks):
+            kept.append(licence)
+            said |= set(licence.ranks)
+    return kept
+
+
+@cache
+def together(*stated: str | None) -> str | None:
+    """The licence of what is made of all these, as an SPDX expression; silent where all are."""
+    found = [licence for text in stated if text for licence in licences(text)]
+    return AND.join(licence.text for licence in binding(found)) or None
+
+
+def hub_keys(found: Iterable[Licence]) -> dict[str, Any]:
+    """The keys of a card's header that state to the Hub every condition in force."""
+    bound = binding(found)
+    names = list(dict.fromkeys(licence.hub for licence in bound))
+    own = [_normal(licence.text) for licence in bound if licence.hub == "other"]
+    return {
+        "license": names if len(names) > 1 else "".join(names) or None,
+        **({"license_name": "-and-".join(own)} if own else {}),
+    }
 
 
 def in_force(manifest: Mapping[str, Any]) -> dict[str, list[Licence]]:
-    """Source -> the licences of its published rows, the strictest first."""
+    """Source -> the licences of its published rows, the strictest first; a model that it asked and
+    whose terms nobody stated is among them."""
     stated: dict[str, set[Licence]] = {}
     for part in manifest.get("composition") or manifest["sources"]:
         name = part["source"] if "source" in part else part["name"]
-        stated.setdefault(name, set()).add(Licence.of(part["licence"]))
+        stated.setdefault(name, set()).update(licences(part["licence"]))
+    for source in manifest["sources"]:
+        silent = [model for model in source.get("asked", []) if model["licence"] is None]
+        if source["name"] in stated:
+            unknown = Licence.of(None).strictness
+            stated[source["name"]] |= {
+                Licence(unknown, f"not stated for the model {model['name']}") for model in silent
+            }
     return {name: sorted(found, reverse=True) for name, found in stated.items()}
 
 
-def strictest(licences: Iterable[Licence]) -> Licence:
-    """The licence that binds a mixture of these the most; among equals, one of fixed choice."""
-    return max(licences)
-
-
 def require_known(manifest: Mapping[str, Any]) -> None:
-    """Refuse a dataset of which some rows have a licence that nobody stated or nobody knows.
+    """Refuse a dataset of which some rows, or a model that made some, have a licence that nobody
+    stated or nobody knows.
 
     Raises:
-        UserError: naming the sources and what to write in the mixture.
+        UserError: naming the sources and models, and what to write in the mixture.
     """
     unknown = {
-        source: found[0]
+        source: [_hint(licence) for licence in found if licence.rank == "unknown"]
         for source, found in in_force(manifest).items()
-        if found[0].rank == "unknown"
     }
-    if not unknown:
+    shown = ", ".join(f"{source} ({', '.join(why)})" for source, why in unknown.items() if why)
+    if not shown:
         return
-    shown = ", ".join(f"{source} ({_hint(licence)})" for source, licence in unknown.items())
     raise UserError(
-        f"not published: no known licence for {shown}; give each source a `licence:`, an SPDX name "
-        "such as CC-BY-4.0 or LicenseRef-NAME for terms of its own, or publish with "
-        "--allow-unknown-licence"
+        f"not published: no known licence for {shown}; give each source, and each model that it "
+        "asks, a `licence:`, an SPDX name such as CC-BY-4.0 or LicenseRef-NAME for terms of its own, or "
+        "publish with --allow-unknown-licence"
     )
 
 

@@ -59,6 +59,11 @@ class Source(Config):
                 return Amount(unit, value)
         return Amount("all", 1.0)
 
+    @property
+    def names(self) -> dict[str, str]:
+        """The models that are asked, by the key that names them."""
+        return {}
+
     def reading(self) -> dict[str, Any]:
         """The part of the config that decides what is read: amounts are applied when mixing."""
         return self.model_dump(exclude={"rows", "fraction", "repeat", "tokens"})
