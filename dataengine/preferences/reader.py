@@ -122,10 +122,9 @@ class PreferenceReader(Reader):
 
     def _rows(self) -> Rows:
         """What makes rows of pairs, with the terms that they inherit from models."""
-        answering = (
-            self.source.candidates.names if isinstance(self.source.candidates, Asked) else {}
-        )
-        answered = [self.models[name] for name in answering.values()]
+        asked = self.source.candidates
+        names = asked.names.values() if isinstance(asked, Asked) else []
+        answered = [self.models[name] for name in names]
         judge = self.source.judge if self.source.judges else None
         return Rows(
             self.source,

@@ -169,8 +169,8 @@ def require_known(manifest: Mapping[str, Any]) -> None:
         return
     raise UserError(
         f"not published: no known licence for {shown}; give each source, and each model that it "
-        "asks, a `licence:`, an SPDX name such as CC-BY-4.0 or LicenseRef-NAME for terms of its own, or "
-        "publish with --allow-unknown-licence"
+        "asks, a `licence:`, an SPDX name such as CC-BY-4.0 or LicenseRef-NAME for terms of its "
+        "own, or publish with --allow-unknown-licence"
     )
 
 

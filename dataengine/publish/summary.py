@@ -4,7 +4,7 @@ Article 53(1)(d); published in July 2025), answered as far as a build can.
 What only the provider of a model can say is asked for in its place, and counted at the head.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -25,7 +25,7 @@ def summary(manifest: card.Manifest) -> str:
         return f"**To be filled in by the provider ({len(asked)}):** {what}."
 
     page = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    page.globals |= {"ask": ask, "table": card.table}
+    page.globals |= {"ask": ask, "table": card.table, "file": _file}
     template = page.from_string(files(__package__).joinpath("summary.md.jinja").read_text("utf-8"))
     tokens = sum(part["tokens"] for part in manifest["composition"])
     body = template.render(
@@ -36,7 +36,7 @@ def summary(manifest: card.Manifest) -> str:
         languages=_rows_by(manifest, "language"),
         skills=_rows_by(manifest, "skill"),
         hub=[_line(source, source["hub"]) for source in manifest["sources"] if source.get("hub")],
-        local=[_file(source, ask) for source in manifest["sources"] if source.get("path")],
+        local=[source for source in manifest["sources"] if source.get("path")],
         written=_written(manifest),
         other=[source["name"] for source in manifest["sources"] if not _placed(source)],
         dropped=[
@@ -76,10 +76,9 @@ def _line(source: Mapping[str, Any], name: str) -> list[Any]:
     return [source["name"], where, source["revision"], source["rows"]]
 
 
-def _file(source: Mapping[str, Any], ask: Callable[[str], str]) -> list[Any]:
-    named = [source[key] for key in ("name", "path")]
-    licence = source["licence"] or "not stated"
-    return [*named, source["content"][:12], licence, source["rows"], ask("its section")]
+def _file(source: Mapping[str, Any], section: str) -> list[Any]:
+    named = [source["name"], source["path"], source["content"][:12]]
+    return [*named, source["licence"] or "not stated", source["rows"], section]
 
 
 def _written(manifest: card.Manifest) -> list[list[Any]]:

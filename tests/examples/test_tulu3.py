@@ -7,7 +7,7 @@ import pytest
 
 from dataengine.mixture import load
 from dataengine.plan import plan
-from dataengine.publish.licence import Licence, strictest
+from dataengine.publish.licence import together
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -34,7 +34,7 @@ def test_counts_licences_and_plan(
     mixture = load(EXAMPLES / recipe)
     assert sum(source.rows or 0 for source in mixture.sources) == rows
     assert len(mixture.sources) == sources
-    assert strictest(Licence.of(source.licence) for source in mixture.sources).text == licence
+    assert together(*(source.licence for source in mixture.sources)) == licence
     steps = list(plan(mixture))
     readers = [step.stage.label() for step in steps if step.stage.name == "read"]
     assert readers == [f"read {source.name}" for source in mixture.sources]

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+import yaml
 
 ROWS = [
     {
@@ -136,6 +137,39 @@ def build(tmp_path: Path, manifest: dict[str, Any]) -> Path:
     (root / ".work").mkdir()
     (root / ".work" / "part.parquet").write_bytes(b"an intermediate")
     return root
+
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`example("quickstart", **keys)`: the folder of an example's build, made once; `change`, if
+    given, edits what its mixture says."""
+    from dataengine.build import build
+    from dataengine.document import Document
+    from dataengine.mixture import load
+    from dataengine.plan import plan
+    from dataengine.progress import Progress
+
+    made: dict[str, Path] = {}
+
+    def run(name: str, change: Callable[[dict[str, Any]], None] | None = None) -> Path:
+        if change is None and name in made:
+            return made[name]
+        described = yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8"))
+        described |= {"base": str(EXAMPLES), "publish": {"repo": "me/example"}}
+        if change:
+            change(described)
+        folder = tmp_path_factory.mktemp(name)
+        mixture = folder / "mixture.yaml"
+        mixture.write_text(yaml.safe_dump(described, sort_keys=False), encoding="utf-8")
+        build(Document(mixture), plan(load(mixture)), folder / "out", 1, Progress(quiet=True))
+        if change is None:
+            made[name] = folder / "out"
+        return folder / "out"
+
+    return run
 
 
 CLIENT = """

@@ -57,7 +57,7 @@ def test_sources_funnel_and_sum(manifest: dict[str, Any]) -> None:
     assert "| read alpaca | 70 | 0 | 67 | 0 | 3 | no assistant turn (3) |" in body
     assert "| decontaminate | 67 | 0 | 60 | 7 | 0 | contaminated (7) |" in body
     assert "70 read = 60 here + 7 dropped + 3 failed." in body
-    assert "The strictest licence in force is CC-BY-NC-4.0** (non-commercial)" in body
+    assert "The strictest licence in force is CC-BY-NC-4.0** (non-commercial, attribution)" in body
     assert "**Not done.**" in body and "Generation" not in body
 
 
@@ -138,6 +138,47 @@ def test_an_unknown_licence_is_said_plainly(manifest: dict[str, Any]) -> None:
     head, body = parts(card(manifest))
     assert head["license"] == "unknown"
     assert "**Some rows have no known licence:**" in body and "strictest licence" not in body
+
+
+def test_an_own_licence_hides_no_other(manifest: dict[str, Any]) -> None:
+    manifest["composition"].append(
+        manifest["composition"][0] | {"source": "own", "licence": "LicenseRef-Acme", "rows": 0}
+    )
+    manifest["composition"][1]["tokens_mean"] = 0.0
+    manifest["composition"][1]["rows"], manifest["composition"][0]["rows"] = 1, 59
+    head, body = parts(card(manifest))
+    assert head["license"] == ["other", "cc-by-nc-4.0"]
+    assert head["license_name"] == "licenseref-acme"
+    assert (
+        "**Several licences are in force at once:** LicenseRef-Acme (own terms), "
+        "CC-BY-NC-4.0 (non-commercial, attribution). Treat the dataset as a whole by all of them."
+    ) in body
+    assert "| non-commercial: no commercial use | CC-BY-NC-4.0 | alpaca |" in body
+    assert "| own terms: its own terms: read them | LicenseRef-Acme | own |" in body
+
+
+def test_models_and_their_terms(manifest: dict[str, Any]) -> None:
+    asked = [
+        {"name": "t", "model": "org/teacher", "licence": "llama3.1", "as": ["prompts"]},
+        {"name": "j", "model": "org/judge", "licence": None, "as": ["answers.judge"]},
+    ]
+    manifest["sources"][0]["asked"] = asked
+    head, body = parts(card(manifest))
+    assert "| org/teacher | llama3.1 | alpaca | prompts |" in body
+    assert "| org/judge | **not stated** | alpaca | answers.judge |" in body
+    assert "unknown" in head["license"] and "cc-by-nc-4.0" in head["license"]
+    assert head["tags"] == ["sft", "synthetic"]
+    manifest["sources"][0]["asked"] = asked[1:]
+    assert parts(card(manifest))[0]["tags"] == ["sft"], "a judge wrote none of the text"
+
+
+def test_the_publishers_own_words_stand_first_and_are_taken_as_they_are(
+    manifest: dict[str, Any],
+) -> None:
+    text = "Made by {{ us }}.\n\nWrite to a@example.org. | <b>x</b>"
+    manifest["about"] = {"file": "about.md", "content": "00", "text": text}
+    _, body = parts(card(manifest))
+    assert body.startswith(f"\n# tiny-mix\n\n{text}\n\n60 rows for")
 
 
 @pytest.mark.parametrize("kind", ["sft", "preference", "rlvr"])
