@@ -7,6 +7,7 @@ https://docs.mlcommons.org/croissant/docs/croissant-rai-spec.html. A field that 
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -144,8 +145,8 @@ def _records(folder: Path, split: str, file: str, manifest: card.Manifest) -> Js
 def _field(split: str, path: tuple[str, ...], kind: pa.DataType, said: str = "") -> Json:
     """A column, or a field inside one. What is inside lists has no path of its own: a transform is
     applied to each of their items."""
-    name = "/".join((split, *path))
-    field: Json = {"@type": "cr:Field", "@id": name, "name": path[-1]}
+    place = "/".join((split, *(_iri(name) for name in path)))
+    field: Json = {"@type": "cr:Field", "@id": place, "name": path[-1]}
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         field |= {"isArray": True, "arrayShape": "-1"}
         kind = kind.value_type
@@ -158,6 +159,11 @@ def _field(split: str, path: tuple[str, ...], kind: pa.DataType, said: str = "")
     if inner:
         source["transform"] = {"jsonPath": ".".join(inner)}
     return field | {"dataType": _type(kind), "source": source}
+
+
+def _iri(name: str) -> str:
+    """A name as part of an @id, which takes no white space, not even as %20."""
+    return re.sub(r"[^\w.-]", lambda found: f"~{ord(found[0]):x}", name)
 
 
 def _type(kind: pa.DataType) -> str:

@@ -58,6 +58,20 @@ def test_it_gives_every_row_as_it_is(example: Example, name: str) -> None:
         assert [plain(record) for record in found.records(split)] == ours(folder, split)
 
 
+def test_columns_of_any_name(
+    mix: Callable[..., Path], built: Callable[..., Any], tmp_path: Path
+) -> None:
+    own = {"my col": 1, "a.b": "x", "é/x?": [1], "#h": 1.5, "my~20col": True}
+    records = [{"prompt": f"q{n}?", "completion": f"a{n}", **own} for n in range(3)]
+    built(mix({"a": {"records": records, "licence": "MIT", "keep": [*own]}}))
+    found = opened(tmp_path / "out")
+    assert not found.metadata.ctx.issues.errors
+    (first, *_) = found.records("train")
+    values = {key.removeprefix("train/"): value for key, value in first.items()}
+    assert (values["my~20col"], values["a.b"], values["~23h"]) == (1, b"x", 1.5)
+    assert (values["é~2fx~3f"], values["my~7e20col"]) == (b"[1]", True)
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_files_and_their_hashes(example: Example, name: str) -> None:
     folder = example(name)
@@ -79,6 +93,8 @@ def test_its_fields_of_responsible_ai_say_what_the_build_knows(example: Example)
     assert said["rai:personalSensitiveInformation"] == ["Rows were not screened for personal data."]
     assert "the longer answer is chosen: " in said["rai:dataBiases"][0]
     assert said["rai:dataUseCases"] == ["Training: preference tuning"]
+    read = opened(example("preference")).metadata
+    assert read.machine_annotation_tools == ["judge"] and read.data_biases == said["rai:dataBiases"]
     assert not {"rai:dataSocialImpact", "rai:dataCollectionTimeframe"} & set(said), "never invented"
     assert not any("dataReleaseMaintenancePlan" in key for key in said)
 
