@@ -71,6 +71,12 @@ def test_exactly_so_many_none_twice_and_the_licence_goes_with_them(teacher, desc
     grow(load(described(server.url)), out, notify=lambda text: None)
     assert (server.asked.total(), out.read_bytes()) == (asked, first)
 
+    model = {"backend": "openai", "model": "tiny", "base_url": server.url, "licence": "llama3.1"}
+    grow(load(described(models={"teacher": model})), out, notify=lambda text: None)
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert {row["licence"] for row in rows} == {"llama3.1 AND cc-by-4.0"}
+    assert server.asked.total() == asked, "its terms are no part of what a model is asked"
+
 
 def test_personas_from_texts(teacher, described, tmp_path):
     server, out = teacher(describer), tmp_path / "people.jsonl"
