@@ -13,6 +13,11 @@ import pytest
 from dataengine.built import Built
 from dataengine.publish.croissant import croissant
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated"),
+    pytest.mark.filterwarnings("ignore:The inplace keyword"),
+]
+
 KINDS = ["quickstart", "generated", "preference"]
 
 Example = Callable[..., Path]
