@@ -11,6 +11,7 @@ from typing import Any
 from dataengine.publish import audited
 from dataengine.publish.columns import columns
 from dataengine.publish.licence import ASKS, RANKS, Licence, binding, hub_keys, in_force
+from dataengine.publish.origins import origin, places
 
 Manifest = Mapping[str, Any]
 
@@ -61,7 +62,7 @@ def header(manifest: Manifest) -> str:
         language=languages(manifest) or None,
         task_categories=["text-generation"],
         size_categories=_size(_published(manifest)),
-        source_datasets=sorted({s["hub"] for s in manifest["sources"] if s.get("hub")}) or None,
+        source_datasets=_datasets(manifest) or None,
         tags=tags(manifest),
         configs=[
             {
@@ -78,6 +79,12 @@ def header(manifest: Manifest) -> str:
         **hub_keys(_all(in_force(manifest))),
     )
     return data.to_yaml()
+
+
+def _datasets(manifest: Manifest) -> list[str]:
+    """The datasets of the Hub that something was read from."""
+    read = [place for source in manifest["sources"] for _, place in places(source)]
+    return sorted({place["hub"] for place in read if place.get("hub")})
 
 
 def tags(manifest: Manifest) -> list[str]:
@@ -213,18 +220,6 @@ def _sources(manifest: Manifest, licences: Mapping[str, list[Licence]]) -> list[
     ]
 
 
-def origin(source: Mapping[str, Any]) -> str:
-    """Where a source's rows can be looked up, and the hash that pins them."""
-    if source.get("hub"):
-        link = f"[{source['hub']}](https://huggingface.co/datasets/{source['hub']})"
-        return f"{link} at `{source['revision'][:7]}`"
-    if source.get("path"):
-        return f"`{source['path']}`, content `{source['content'][:12]}`"
-    if isinstance(source.get("candidates"), Mapping):
-        return origin(source["candidates"])
-    return "made for this dataset"
-
-
 def _terms(licences: Mapping[str, list[Licence]]) -> list[list[str]]:
     """What is asked, from the mildest to the strictest: by which licences, of which sources."""
     rows = []
@@ -257,7 +252,7 @@ def _asked(manifest: Manifest) -> list[list[str]]:
 
 def _clash(licences: Mapping[str, list[Licence]]) -> bool:
     """Whether two licences in force each ask more than a name."""
-    return len({x for found in licences.values() for x in found if x.rank not in RANKS[:2]}) > 1
+    return len({x for found in licences.values() for x in found if x.rank not in RANKS[:3]}) > 1
 
 
 def _composition(manifest: Manifest, key: str) -> list[list[Any]]:

@@ -19,6 +19,7 @@ from dataengine.built import Built
 from dataengine.publish import audited, card
 from dataengine.publish.columns import described
 from dataengine.publish.licence import binding, in_force
+from dataengine.publish.origins import origin
 
 Json = dict[str, Any]
 
@@ -68,6 +69,15 @@ CONTEXT: Json = {
 """The specification's own context, word for word: readers warn of any other."""
 
 CONFORMS = ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
+BIASES = (
+    "characters",
+    "the longer answer is chosen",
+    "wins of the answer shown first",
+    "share of on-policy answers",
+    "correlation of aspects",
+)
+"""Figures of the audit of pairs that measure a bias."""
+
 PARQUET = "application/x-parquet"
 
 
@@ -205,10 +215,7 @@ def _responsible(manifest: card.Manifest) -> Iterator[tuple[str, Any]]:
 
 
 def _raw(source: Mapping[str, Any]) -> str:
-    if source.get("hub"):
-        page = f"https://huggingface.co/datasets/{source['hub']}"
-        return f"{source['name']}: {page} at {source['revision']}"
-    return f"{source['name']}: {card.origin(source).replace('`', '')}"
+    return f"{source['name']}: {origin(source, markdown=False)}"
 
 
 def _missing(sources: Any, stages: Any) -> str:
@@ -236,8 +243,8 @@ def _judged(made: Any) -> Iterator[str]:
 
 def _biases(manifest: card.Manifest) -> Iterator[str]:
     for audit in manifest.get("preferences") or []:
-        told = "; ".join(f"{what}: {figure}" for what, figure in audited.lines(audit))
-        yield f"{audit['source']}: {told}"
+        told = [f"{what}: {said}" for what, said in audited.lines(audit) if what in BIASES]
+        yield from [f"{audit['source']}: {'; '.join(told)}"] if told else []
 
 
 def _limits(manifest: card.Manifest) -> Iterator[str]:

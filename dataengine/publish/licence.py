@@ -15,6 +15,7 @@ from typing import Any
 from dataengine.errors import UserError
 
 ASKS = {
+    "public domain": "nothing",
     "permissive": "keep the notices",
     "attribution": "name the authors",
     "share-alike": "share what you make of it under the same licence",
@@ -35,8 +36,9 @@ AND = " AND "
 _CC = re.compile(r"cc-by(?P<nc>-nc)?(?P<sa>-sa)?(?P<nd>-nd)?(-\d\.\d)?")
 
 _HUB: dict[str, str] = {
+    "public domain": "cc0-1.0 pddl unlicense wtfpl",
     "permissive": "apache-2.0 mit isc bsd bsd-2-clause bsd-3-clause bsd-3-clause-clear bsl-1.0 "
-    "zlib unlicense wtfpl pddl cc0-1.0 ncsa postgresql afl-3.0 ecl-2.0 artistic-2.0 "
+    "zlib ncsa postgresql afl-3.0 ecl-2.0 artistic-2.0 "
     "cdla-permissive-1.0 cdla-permissive-2.0",
     "attribution": "odc-by etalab-2.0 cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0",
     "share-alike": "odbl cdla-sharing-1.0 gpl gpl-2.0 gpl-3.0 lgpl lgpl-2.1 lgpl-3.0 agpl-3.0 gfdl "
@@ -107,7 +109,7 @@ def binding(found: Iterable[Licence]) -> list[Licence]:
     it hide what the others ask.
     """
     kept: list[Licence] = []
-    said: set[str] = {"permissive"}
+    said: set[str] = {"public domain", "permissive"}
     for licence in sorted(set(found), reverse=True):
         own = not set(ITS_OWN).isdisjoint(licence.ranks) and _normal(licence.text) not in {
             _normal(other.text) for other in kept
@@ -120,9 +122,13 @@ def binding(found: Iterable[Licence]) -> list[Licence]:
 
 @cache
 def together(*stated: str | None) -> str | None:
-    """The licence of what is made of all these, as an SPDX expression; silent where all are."""
+    """The licence of what is made of all these, as an SPDX expression, the strictest first; silent
+    where all are. One that asks nothing is named only where nothing else is."""
     found = [licence for text in stated if text for licence in licences(text)]
-    return AND.join(licence.text for licence in binding(found)) or None
+    named = {_normal(licence.text): licence for licence in sorted(found)}
+    asking = [licence for licence in named.values() if licence.rank != "public domain"]
+    kept = sorted(asking, reverse=True) or sorted(named.values(), reverse=True)[:1]
+    return AND.join(licence.text for licence in kept) or None
 
 
 def hub_keys(found: Iterable[Licence]) -> dict[str, Any]:

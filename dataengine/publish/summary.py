@@ -9,6 +9,9 @@ from importlib.resources import files
 from typing import Any
 
 from dataengine.publish import card
+from dataengine.publish.origins import HUB, places
+
+Source = Mapping[str, Any]
 
 RANGES = ((1e9, "less than 1 billion tokens"), (1e13, "1 billion to 10 trillion tokens"))
 MOST = "more than 10 trillion tokens"
@@ -35,10 +38,9 @@ def summary(manifest: card.Manifest) -> str:
         range=next((told for below, told in RANGES if tokens < below), MOST),
         languages=_rows_by(manifest, "language"),
         skills=_rows_by(manifest, "skill"),
-        hub=[_line(source, source["hub"]) for source in manifest["sources"] if source.get("hub")],
-        local=[source for source in manifest["sources"] if source.get("path")],
+        hub=[_dataset(*entry) for entry in _read(manifest, "hub")],
+        local=[*_read(manifest, "path"), *_read(manifest, "build")],
         written=_written(manifest),
-        other=[source["name"] for source in manifest["sources"] if not _placed(source)],
         dropped=[
             [line[0], line[4] + line[5], line[6]]
             for line in card.funnel(manifest)
@@ -71,14 +73,24 @@ def _rows_by(manifest: card.Manifest, key: str) -> str:
     return ", ".join(f"{name} {count:,} rows" for name, count in ordered)
 
 
-def _line(source: Mapping[str, Any], name: str) -> list[Any]:
-    where = f"https://huggingface.co/datasets/{name}"
-    return [source["name"], where, source["revision"], source["rows"]]
+def _read(manifest: card.Manifest, key: str) -> list[tuple[Source, str, Source]]:
+    """Each place of one kind that was read: the source, what it held, and where it is."""
+    return [
+        (source, what, place)
+        for source in manifest["sources"]
+        for what, place in places(source)
+        if place.get(key)
+    ]
 
 
-def _file(source: Mapping[str, Any], section: str) -> list[Any]:
-    named = [source["name"], source["path"], source["content"][:12]]
-    return [*named, source["licence"] or "not stated", source["rows"], section]
+def _dataset(source: Source, what: str, place: Source) -> list[Any]:
+    return [source["name"], what, f"{HUB}{place['hub']}", place["revision"], source["rows"]]
+
+
+def _file(source: Source, what: str, place: Source, section: str) -> list[Any]:
+    name = place.get("path") or f"the build {place['name']}"
+    licence = place.get("licence") or source["licence"] or "not stated"
+    return [source["name"], what, name, place["content"][:12], licence, source["rows"], section]
 
 
 def _written(manifest: card.Manifest) -> list[list[Any]]:
@@ -93,8 +105,3 @@ def _written(manifest: card.Manifest) -> list[list[Any]]:
         for source in manifest["sources"]
         if (models := card.writers(source))
     ]
-
-
-def _placed(source: Mapping[str, Any]) -> bool:
-    """Whether it is named in a section of its own: a Hub dataset, a file, or text of models."""
-    return bool(source.get("hub") or source.get("path") or card.writers(source))

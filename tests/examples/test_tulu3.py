@@ -7,7 +7,7 @@ import pytest
 
 from dataengine.mixture import load
 from dataengine.plan import plan
-from dataengine.publish.licence import together
+from dataengine.publish.licence import Licence, binding
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -34,7 +34,8 @@ def test_counts_licences_and_plan(
     mixture = load(EXAMPLES / recipe)
     assert sum(source.rows or 0 for source in mixture.sources) == rows
     assert len(mixture.sources) == sources
-    assert together(*(source.licence for source in mixture.sources)) == licence
+    stated = [Licence.of(source.licence) for source in mixture.sources]
+    assert [one.text for one in binding(stated)] == [licence]
     steps = list(plan(mixture))
     readers = [step.stage.label() for step in steps if step.stage.name == "read"]
     assert readers == [f"read {source.name}" for source in mixture.sources]

@@ -124,6 +124,21 @@ def test_a_hub_source_is_linked_and_pinned(manifest: dict[str, Any]) -> None:
     assert "[openai/gsm8k](https://huggingface.co/datasets/openai/gsm8k) at `e53f048`" in body
 
 
+def test_what_a_generated_source_was_made_from(manifest: dict[str, Any]) -> None:
+    source = manifest["sources"][0]
+    del source["path"], source["content"]
+    people = {"hub": "org/people", "revision": "e53f048856ff4f59", "licence": "MIT"}
+    asked = {"path": "asked.jsonl", "content": "ab" * 16}
+    source |= {"personas": people, "prompts": {"from": [asked], "exclude": []}}
+    head, body = parts(card(manifest))
+    assert head["source_datasets"] == ["org/people"]
+    assert (
+        "| alpaca | made from personas "
+        "[org/people](https://huggingface.co/datasets/org/people) at `e53f048`, "
+        "prompts `asked.jsonl`, content `abababababab` |"
+    ) in body
+
+
 def test_generation_figures(manifest: dict[str, Any]) -> None:
     manifest["models"] = [{"model": "Qwen/Qwen3-8B", "output_tokens": 700}]
     manifest["generation"] = [{"source": "math", "candidates": 1200, "reasons": {"timeout": 3}}]

@@ -17,6 +17,7 @@ from dataengine.publish.licence import (
 )
 
 FROM_MILD_TO_STRICT = [
+    "CC0-1.0",
     "MIT",
     "ODC-By-1.0",
     "CC-BY-SA-4.0",
@@ -48,7 +49,8 @@ def test_what_binds_asks_all_that_is_asked_and_nobody_in_vain(texts: list[str | 
     found = [Licence.of(text) for text in texts]
     kept = binding(found)
     asked = {rank for licence in found for rank in licence.ranks}
-    assert {rank for licence in kept for rank in licence.ranks} | {"permissive"} >= asked
+    said = {rank for licence in kept for rank in licence.ranks}
+    assert said | {"public domain", "permissive"} >= asked
     own = {licence for licence in found if licence.rank in ("own terms", "unknown")}
     assert own <= set(kept)
     for licence in kept[1:]:
@@ -63,8 +65,10 @@ def test_a_licence_of_several_asks_what_they_ask(texts: list[str | None]) -> Non
     stated = [text for text in texts if text]
     assert (made is None) == (not stated)
     if made:
-        again = {rank for licence in licences(made) for rank in licence.ranks} | {"permissive"}
-        assert again == {r for t in stated for r in Licence.of(t).ranks} | {"permissive"}
+        again = {rank for licence in licences(made) for rank in licence.ranks}
+        asked = {rank for text in stated for rank in Licence.of(text).ranks}
+        assert again == (asked - {"public domain"} or asked)
+        assert made.split(" AND ") == [x.text for x in sorted(licences(made), reverse=True)]
         assert together(made, *texts) == made
         assert together(*reversed(texts)) == made
 
@@ -147,6 +151,13 @@ def test_rows_may_have_licences_of_their_own() -> None:
         "web": ["CC-BY-4.0", "MIT"],
         "books": ["MIT"],
     }
+
+
+def test_one_that_asks_nothing_is_named_alone() -> None:
+    assert together("CC0-1.0", "Apache-2.0") == "Apache-2.0"
+    assert together("Unlicense", "CC0-1.0", None) == "Unlicense"
+    assert together("MIT", "mit", "CC-BY-4.0") == "CC-BY-4.0 AND mit"
+    assert together(None) is None
 
 
 def test_a_model_whose_terms_nobody_stated_is_refused_as_a_source_is() -> None:

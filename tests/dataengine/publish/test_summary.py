@@ -51,7 +51,9 @@ def test_what_the_build_knows(example: Callable[..., Path]) -> None:
     assert f"less than 1 billion tokens: {tokens:,} tokens (estimated as UTF-8 bytes / 4)" in text
     assert "not stated 298 rows, en 17 rows" in text
     assert "| persona-math | written-by-hand | CC0-1.0 | 17 |" in text
-    assert re.search(r"\| chat \| chat.jsonl \| \w{12} \| CC0-1.0 \| 79 \| \*\*To be filled", text)
+    assert re.search(
+        r"\| chat \| rows \| chat.jsonl \| \w{12} \| CC0-1.0 \| 79 \| \*\*To be filled", text
+    )
     assert "| decontaminate | 8 | contaminated (8) |" in text
     assert "No source names a dataset of the Hugging Face Hub." in text
 
@@ -63,7 +65,14 @@ def test_hub_datasets_by_commit(manifest: dict[str, Any]) -> None:
     manifest["composition"][0]["tokens"] = 2_000_000_000
     text = summary(manifest)
     page = "https://huggingface.co/datasets/openai/gsm8k"
-    assert f"| alpaca | {page} | e53f048856ff | 60 |" in text
+    assert f"| alpaca | rows | {page} | e53f048856ff | 60 |" in text
     assert "1 billion to 10 trillion tokens: 2,000,000,000 tokens" in text
     assert "The build asked no model for text." in text
-    assert "files on the machine" not in text
+    assert "on the machine" not in text
+
+
+def test_what_models_worked_from_is_named_too(example: Callable[..., Path]) -> None:
+    made = (example("generated") / "training_summary.md").read_text()
+    assert re.search(r"\| persona-math \| personas \| teacher.jsonl \| \w{12} \| CC0-1.0 \|", made)
+    pairs = (example("preference") / "training_summary.md").read_text()
+    assert "| judged | prompts | preference_prompts.jsonl |" in pairs
