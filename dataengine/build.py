@@ -16,6 +16,7 @@ from dataengine.engines.drive import Engine
 from dataengine.errors import NothingLeft, UserError
 from dataengine.folder import LAID_OUT, held, linked
 from dataengine.lock import lock, same
+from dataengine.look import A_SAMPLE, SAMPLED, Sample, refuse_dataset
 from dataengine.manifest import manifest
 from dataengine.mixture import Mixture, load
 from dataengine.plan import Plan, plan
@@ -43,6 +44,13 @@ def main(
     ] = None,
     plan_only: Annotated[
         bool, typer.Option("--plan", help="Show the stages and touch nothing.")
+    ] = False,
+    look: Annotated[
+        bool,
+        typer.Option(
+            "--look",
+            help="With --plan: build a sample apart, to choose thresholds by its report.",
+        ),
     ] = False,
     limit: Annotated[
         int | None, typer.Option(min=1, help="A preview: this many records a source.")
@@ -83,6 +91,14 @@ def main(
     """Build the dataset that MIXTURE describes, or go on with a build that was stopped."""
     described = load(mixture)
     folder = out or Path("builds") / (described.name + (f"-limit-{limit}" if limit else ""))
+    if look:
+        if not plan_only or publish:
+            raise UserError("--look goes with --plan: it builds a sample, never the dataset")
+        folder = out or Path("builds") / f"{described.name}-look"
+        sample = Sample.of(described, limit or SAMPLED)
+        found = _look(sample, Document(mixture), folder, workers, work, as_json)
+        _tell(found, folder, None, None, as_json)
+        return
     steps = plan(described, limit)
     if plan_only:
         show_plan(steps, folder, work or folder / ".work", as_json)
@@ -113,6 +129,17 @@ def main(
             push = hub.push(folder, place.repo, **how)
         else:
             done = hub.publish(folder, place.repo, **how)
+    _tell(built, folder, done, push, as_json)
+
+
+def _tell(
+    built: dict[str, Any],
+    folder: Path,
+    done: hub.Published | None,
+    push: hub.Push | None,
+    as_json: bool,
+) -> None:
+    """Print what was built, for people or for programs."""
     if as_json:
         told = {"out": str(folder), "url": done.url if done else None, "manifest": built}
         if push:
@@ -124,6 +151,18 @@ def main(
             show_push(push)
 
 
+def _look(
+    sample: Sample, document: Document, folder: Path, workers: int, work: Path | None, quiet: bool
+) -> dict[str, Any]:
+    """Build a sample of a mixture, in a folder of its own."""
+    refuse_dataset(folder)
+    steps = plan(sample.mixture, sample.records, drawn=True)
+    progress = Progress(quiet=quiet)
+    return build(
+        sample.document(document), steps, folder, workers, progress, None, work, sample=sample
+    )
+
+
 def build(
     document: Document,
     steps: Plan,
@@ -133,8 +172,10 @@ def build(
     engine: Engine | None = None,
     work: Path | None = None,
     compress: str | None = None,
+    sample: Sample | None = None,
 ) -> dict[str, Any]:
-    """Run a plan and lay its results out in `out`; returns the manifest.
+    """Run a plan and lay its results out in `out`; returns the manifest. `sample` says that the
+    plan is of a sample.
 
     Raises:
         NothingLeft: no row is left; `dropped/` tells where they went.
@@ -148,7 +189,7 @@ def build(
             _lay_out_lost(out, run)
             went = "; ".join(told for f in run.finished if (told := f.account.lost()))
             raise NothingLeft(f"{error}: {went}; all of them are in {out}/dropped/") from None
-        made = manifest(steps, stages)
+        made = manifest(steps, stages) | (sample.told() if sample else {})
         _lay_out(out, made, run, lock(document, steps, stages, out))
     return made
 
@@ -199,7 +240,8 @@ def _lay_out(out: Path, made: dict[str, Any], run: Run, pinned: str) -> None:
     shutil.copytree(run.finished[-1].folder / "data", laid / "data", copy_function=linked)
     _write_all_lost(run, laid / "dropped")
     (laid / "mixture.lock.yaml").write_text(pinned, encoding="utf-8")
-    (laid / "README.md").write_text(card(made), encoding="utf-8")
+    about = A_SAMPLE.format(name=made["name"]) if "sample" in made else card(made)
+    (laid / "README.md").write_text(about, encoding="utf-8")
     (laid / "training_summary.md").write_text(summary(made), encoding="utf-8")
     (laid / "croissant.json").write_text(croissant(Built(laid, made)), encoding="utf-8")
     (laid / "report.html").write_text(report(Built(laid, made)), encoding="utf-8")

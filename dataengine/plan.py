@@ -76,12 +76,13 @@ class Plan:
         return hashlib.blake2b(canonical, digest_size=16).hexdigest()
 
 
-def plan(mixture: Mixture, limit: int | None = None) -> Plan:
+def plan(mixture: Mixture, limit: int | None = None, drawn: bool = False) -> Plan:
     """The stages of a mixture, in order. Pure: nothing is read and nobody is asked.
 
-    `limit` makes a preview of the same list: at most so many records of each source.
+    `limit` makes a preview of the same list: at most so many records of each source, the first
+    ones or, `drawn`, those that a hash draws.
     """
-    readers = tuple(Step(_reader(source, mixture, limit)) for source in mixture.sources)
+    readers = tuple(Step(_reader(source, mixture, limit, drawn)) for source in mixture.sources)
     steps = [*readers]
     inputs = tuple(range(len(readers)))
     for stage in _after_reading(mixture):
@@ -90,12 +91,12 @@ def plan(mixture: Mixture, limit: int | None = None) -> Plan:
     return Plan(mixture, tuple(steps))
 
 
-def _reader(source: Source, mixture: Mixture, limit: int | None) -> Reader:
+def _reader(source: Source, mixture: Mixture, limit: int | None, drawn: bool) -> Reader:
     match source:
         case FileSource():
-            return FileReader(source=source, kind=mixture.kind, limit=limit)
+            return FileReader(source=source, kind=mixture.kind, limit=limit, drawn=drawn)
         case HubSource():
-            return HubReader(source=source, kind=mixture.kind, limit=limit)
+            return HubReader(source=source, kind=mixture.kind, limit=limit, drawn=drawn)
         case GeneratedSource():
             return GeneratedReader(
                 source=source,

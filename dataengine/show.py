@@ -71,6 +71,13 @@ def show_build(manifest: dict[str, Any], out: Path, published: Published | None)
         console.print(line)
     for name in manifest.get("splits_without_rows", []):
         console.print(f"no row was drawn for the split {name}: it is not there")
+    if sample := manifest.get("sample"):
+        left_out = ", ".join(sample["left_out"])
+        without = f"; without {left_out}, since models make or measure that" if left_out else ""
+        console.print(
+            f"[bold]a sample, not the dataset[/bold]: at most {sample['records']:,} records of "
+            f"each source, drawn by hash{without}"
+        )
     rows = ", ".join(f"{n} {s['rows']:,}" for n, s in manifest["splits"].items())
     console.print(f"[bold]{manifest['name']}[/bold]: {rows} rows in {out}")
     console.print(f"dropped rows with their reasons and evidence: {out}/dropped/")

@@ -145,7 +145,7 @@ class FileReader(RecordReader):
         """The records as they are, before they become rows."""
         files = self.source.files()
         names = _names(files)
-        left = self.limit
+        left = self.first
         for file, name in zip(files, names, strict=True):
             for record in formats.records(file):
                 if left == 0:

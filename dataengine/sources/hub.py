@@ -75,7 +75,7 @@ class HubReader(RecordReader):
     def records(self) -> Iterator[Record]:
         try:
             for number, value in enumerate(self._stream(), 1):
-                if self.limit and number > self.limit:
+                if self.first and number > self.first:
                     return
                 record = {k: without_padding(v, k) for k, v in value.items()}
                 yield Record(number, record, _size(value))

@@ -1,6 +1,8 @@
 """From records to rows: shape, invariants, ids and provenance; what cannot be a row says why."""
 
 import difflib
+import hashlib
+import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
@@ -263,12 +265,20 @@ class RecordReader(Reader):
     kind: Kind
     limit: int | None = Field(None, gt=0)
     """For a preview: at most so many records."""
+    drawn: bool = False
+    """For a look: those records are drawn by hash, and are not the first."""
 
     def label(self) -> str:
         return f"read {self.source.name}"
 
     def identity(self) -> dict[str, Any]:
-        return {"source": self.source.reading(), "kind": self.kind, "limit": self.limit}
+        how = {"drawn": True} if self.drawn else {}
+        return {"source": self.source.reading(), "kind": self.kind, "limit": self.limit} | how
+
+    @property
+    def first(self) -> int | None:
+        """So many records are read, and no more; None for all."""
+        return None if self.drawn else self.limit
 
     def figures(self) -> dict[str, Any]:
         """What identifies what is read, for the manifest and the lock."""
@@ -284,7 +294,10 @@ class RecordReader(Reader):
 
     def outcomes(self, ingest: Ingest, context: Context) -> Iterator[Outcome]:
         """The records as parts of rows."""
-        yield from ingest.parts(self.records())
+        records = self.records()
+        if self.drawn and self.limit:
+            records = sampled(records, self.limit, f"{ingest.seed}:look:{self.source.name}")
+        yield from ingest.parts(records)
 
     def notes(self) -> Iterator[str]:
         """What a person should know of how the records are read."""
@@ -296,6 +309,21 @@ class RecordReader(Reader):
         ingest = Ingest(self.source, self.kind, context.seed, *self.origin())
         yield from self.outcomes(ingest, context)
         yield Outcome(figures=self.figures() | ingest.figures())
+
+
+def sampled(records: Iterable[Record], count: int, key: str) -> Iterator[Record]:
+    """So many records, in their order: those whose places have the least hashes under `key`."""
+    keyed = key.encode()[:64]
+    held: list[tuple[int, int, Record]] = []
+    for number, record in enumerate(records):
+        named = f"{record.file}:{record.row}".encode()
+        digest = hashlib.blake2b(named, digest_size=8, key=keyed).digest()
+        entry = -int.from_bytes(digest, "big"), number, record
+        if len(held) < count:
+            heapq.heappush(held, entry)
+        elif entry > held[0]:
+            heapq.heapreplace(held, entry)
+    yield from (record for _, _, record in sorted(held, key=lambda one: one[1]))
 
 
 def _mistyped(known: dict[str, Any]) -> str | None:
