@@ -47,7 +47,7 @@ class Built(NamedTuple):
         """The finished build in a folder.
 
         Raises:
-            UserError: there is none.
+            UserError: there is none, or a file of its rows is missing.
         """
         try:
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
@@ -57,7 +57,11 @@ class Built(NamedTuple):
                 f"{folder}: no finished build here (no manifest.json of one); "
                 "name the folder that `build` wrote"
             ) from None
-        return cls(folder, manifest)
+        built = cls(folder, manifest)
+        for _, file in built.data():
+            if not file.is_file():
+                raise UserError(f"{file}: is not there any more; build again to mend it")
+        return built
 
     def data(self) -> Iterator[tuple[str, Path]]:
         """The files of published rows, each with its split."""

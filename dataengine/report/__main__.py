@@ -7,7 +7,9 @@ import typer
 
 from dataengine.built import Built
 from dataengine.command import command, run_command
+from dataengine.errors import UserError
 from dataengine.report import report
+from dataengine.report.mask import Template
 
 app = command()
 
@@ -21,10 +23,25 @@ def main(
     public: Annotated[
         bool, typer.Option("--public", help="Leave out eval texts, to be published.")
     ] = False,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            help="sft: shade what this chat template trains on: a name that TRL ships, as qwen3, "
+            "or a .jinja file."
+        ),
+    ] = None,
+    since: Annotated[
+        Path | None, typer.Option(help="Tell what changed since this earlier build.")
+    ] = None,
 ) -> None:
     """Write the report of BUILD as one HTML file."""
     file = out or build / ("report-public.html" if public else "report.html")
-    file.write_text(report(Built.open(build), public), encoding="utf-8")
+    built = Built.open(build)
+    if template and built.manifest["kind"] != "sft":
+        raise UserError(f"--template: {build} holds no sft rows, of whose turns a template tells")
+    masks = Template.named(template) if template else None
+    earlier = Built.open(since) if since else None
+    file.write_text(report(built, public, masks, earlier), encoding="utf-8")
     print(f"wrote {file}")
 
 

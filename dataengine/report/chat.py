@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import orjson
 from markupsafe import Markup
 
+from dataengine.report.mask import FIELDS, Trained
 from dataengine.report.text import Span, marked
 from dataengine.row import Kind, conversation
 
@@ -15,6 +16,9 @@ CALLS = 8
 
 Marks = Mapping[tuple[str, int, str], Sequence[Span]]
 """Spans by column, number of the turn and field of it."""
+NONE: Marks = {}
+SAID = dict(zip(FIELDS, ("content", "thinking", "calls"), strict=True))
+"""What a reader calls the fields of a turn."""
 
 
 class Turn(NamedTuple):
@@ -22,7 +26,10 @@ class Turn(NamedTuple):
 
     role: str
     trained: bool
-    """Whether its words are learned: an assistant's, unless its weight is 0."""
+    """Whether its words are learned: an assistant's, unless its weight is 0, or as a template
+    says."""
+    unlearned: list[str]
+    """What it has that a template leaves out of what is learned."""
     content: Markup
     thinking: Markup
     calls: list[tuple[str, Markup]]
@@ -40,14 +47,24 @@ class Column(NamedTuple):
 
 
 def columns(
-    row: Mapping[str, Any], kind: Kind, marks: Marks, quoted: Sequence[str]
+    row: Mapping[str, Any],
+    kind: Kind,
+    marks: Marks = NONE,
+    quoted: Sequence[str] = (),
+    mask: Trained | None = None,
 ) -> list[Column]:
-    """A row's columns of turns; `quoted` are passages that are marked wherever they stand."""
-    return [_column(row, name, kind, marks, quoted) for name in conversation(kind)]
+    """A row's columns of turns; `quoted` are passages that are marked wherever they stand. `mask`
+    says what a template learns of it, in place of all that an assistant says."""
+    return [_column(row, name, kind, marks, quoted, mask) for name in conversation(kind)]
 
 
 def _column(
-    row: Mapping[str, Any], name: str, kind: Kind, marks: Marks, quoted: Sequence[str]
+    row: Mapping[str, Any],
+    name: str,
+    kind: Kind,
+    marks: Marks,
+    quoted: Sequence[str],
+    mask: Trained | None,
 ) -> Column:
     learned = kind == "sft" or name in ("chosen", "rejected")
     held = list(enumerate(row[name] or []))
@@ -60,10 +77,17 @@ def _column(
             for field in ("content", "reasoning_content")
         }
         trained = learned and turn["role"] == "assistant" and turn.get("weight") != 0
+        unlearned: list[str] = []
+        if mask:
+            fields_learned = mask.fields.get(number, frozenset())
+            unlearned = [SAID[f] for f in FIELDS if turn.get(f) and f not in fields_learned]
+            unlearned = unlearned if trained and not mask.trouble else []
+            trained = bool(fields_learned)
         made.append(
             Turn(
                 turn["role"],
                 trained,
+                unlearned,
                 fields["content"],
                 fields["reasoning_content"],
                 _calls(turn.get("tool_calls")),

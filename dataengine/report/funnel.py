@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from dataengine.built import Built
+from dataengine.errors import UserError
 
 SOURCES = 100
 """Sources that have a line of their own; the others share one."""
@@ -43,10 +44,10 @@ def funnel(built: Built, lost: pl.DataFrame) -> Funnel:
     """The funnel by stage and source; `lost` is `built.lost()`.
 
     Raises:
-        ValueError: the tables on disk are not what the manifest counts.
+        UserError: the tables on disk are not what the manifest counts.
     """
     manifest = built.manifest
-    _agree(manifest, lost)
+    _agree(built, lost)
     steps = _steps(manifest)
     lines = [_line(source, steps, lost, n) for n, source in enumerate(manifest["sources"])]
     if len(lines) > SOURCES:
@@ -54,14 +55,14 @@ def funnel(built: Built, lost: pl.DataFrame) -> Funnel:
     return Funnel(steps, lines, _sum("all", lines))
 
 
-def _agree(manifest: dict[str, Any], lost: pl.DataFrame) -> None:
+def _agree(built: Built, lost: pl.DataFrame) -> None:
     held = dict(lost.group_by("number").agg(pl.col("rows").sum()).iter_rows())
-    for number, stage in enumerate(manifest["stages"]):
+    for number, stage in enumerate(built.manifest["stages"]):
         counted = stage["dropped"] + stage["failed"]
         if held.get(number, 0) != counted:
-            raise ValueError(
-                f"{stage['label']}: the manifest counts {counted:,} rows that went, and dropped/ "
-                f"holds {held.get(number, 0):,}"
+            raise UserError(
+                f"{built.folder}: {stage['label']}: manifest.json counts {counted:,} rows that "
+                f"went, and dropped/ holds {held.get(number, 0):,}; build again to mend it"
             )
 
 

@@ -1,5 +1,6 @@
 """Lengths in tokens by split and source, and the share of rows over a maximum length."""
 
+import json
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -20,6 +21,8 @@ class Line(NamedTuple):
     chart: Markup
     over: list[float]
     """The share of rows longer than each of `LIMITS`."""
+    longer: str
+    """Rows longer than each edge of the histogram, as JSON."""
 
 
 def lengths(manifest: dict[str, Any]) -> list[Line]:
@@ -28,11 +31,11 @@ def lengths(manifest: dict[str, Any]) -> list[Line]:
     for held in manifest["lengths"]:
         counts = {int(edge): rows for edge, rows in held["up_to"].items()}
         by_split.setdefault(held["split"], []).append((held["source"], counts))
-    edges = sorted({e for lines in by_split.values() for _, counts in lines for e in counts})
+    all_edges = edges(manifest)
     found = []
     for split, lines in by_split.items():
         shown = [("all sources", summed([counts for _, counts in lines])), *lines]
-        found += [_line(split, source, counts, edges) for source, counts in shown]
+        found += [_line(split, source, counts, all_edges) for source, counts in shown]
     return found
 
 
@@ -46,4 +49,11 @@ def _line(split: str, source: str, counts: dict[int, int], edges: list[int]) -> 
     rows = sum(counts.values())
     labelled = [(f"up to {edge:,} tokens", counts.get(edge, 0)) for edge in edges]
     over = [sum(n for edge, n in counts.items() if edge > limit) / rows for limit in LIMITS]
-    return Line(split, source, rows, bars(labelled, f"lengths of {source} in {split}"), over)
+    longer = {edge: sum(n for e, n in counts.items() if e > edge) for edge in edges}
+    chart = bars(labelled, f"lengths of {source} in {split}")
+    return Line(split, source, rows, chart, over, json.dumps(longer))
+
+
+def edges(manifest: dict[str, Any]) -> list[int]:
+    """The lengths that a maximum may be chosen of: what rows were counted up to."""
+    return sorted({int(edge) for held in manifest["lengths"] for edge in held["up_to"]})

@@ -17,17 +17,22 @@ import polars as pl
 from markupsafe import Markup
 
 from dataengine.built import Built
+from dataengine.diff import diff
+from dataengine.document import Document
 from dataengine.publish import audited
 from dataengine.publish.card import conservation, flat
 from dataengine.report import charts
 from dataengine.report.alarms import alarms
+from dataengine.report.beside import beside
 from dataengine.report.chats import chats
 from dataengine.report.curves import curves
 from dataengine.report.examples import examples
 from dataengine.report.funnel import funnel, step_of
 from dataengine.report.leaks import Leak, evidence, leaks, quoted
-from dataengine.report.lengths import LIMITS, lengths
+from dataengine.report.lengths import LIMITS, edges, lengths
+from dataengine.report.mask import Template
 from dataengine.report.passing import COUNTS, passing
+from dataengine.report.personas import personas
 from dataengine.report.twins import twins
 
 BUDGETS = {"example": 1_700_000, "leak": 1_000_000, "twin": 500_000, "chat": 700_000}
@@ -43,21 +48,32 @@ class Section(NamedTuple):
     of: int
 
 
-def report(built: Built, public: bool = False) -> str:
+def report(
+    built: Built,
+    public: bool = False,
+    template: Template | None = None,
+    earlier: Built | None = None,
+) -> str:
     """The report of a build; a public one has no eval texts, and of rows that went before they
-    were found clean of them no text either.
+    were found clean of them no text either. A chat template says which turns are trained on; of an
+    earlier build it tells what changed since.
 
     Raises:
-        ValueError: the build's files are not what its manifest counts.
+        UserError: the build's files are not what its manifest counts, or are not there.
     """
     manifest, lost = built.manifest, built.lost()
     flow = funnel(built, lost)
     pages = _templates()
     script = _own("script.js")
     return pages.get_template("page.html.jinja").render(
-        **_texts(built, lost, public, pages),
+        **_texts(built, lost, public, pages, template),
         manifest=manifest,
+        sample=manifest.get("sample"),
         public=public,
+        template=template.name if template else "",
+        changes=diff(earlier, built) if earlier else None,
+        steps=[step.label for step in flow.steps],
+        budget=_budget(built),
         script=Markup(script),
         script_hash=_sha256(script),
         style=Markup(_own("style.css")),
@@ -67,10 +83,13 @@ def report(built: Built, public: bool = False) -> str:
         reasons=_reasons(manifest, lost),
         lengths=lengths(manifest),
         limits=LIMITS,
+        edges=edges(manifest),
         composition=sorted(manifest["composition"], key=lambda part: -part["rows"]),
         lines=LINES,
         curves=list(curves(built)),
+        beside=beside(built),
         passing=passing(built),
+        personas=personas(built),
         became=COUNTS,
         share=charts.share,
         audited=audited.lines,
@@ -79,7 +98,9 @@ def report(built: Built, public: bool = False) -> str:
     )
 
 
-def _texts(built: Built, lost: pl.DataFrame, public: bool, pages: Any) -> dict[str, Section]:
+def _texts(
+    built: Built, lost: pl.DataFrame, public: bool, pages: Any, template: Template | None
+) -> dict[str, Section]:
     """The sections that show what rows say."""
     made = pages.get_template("row.html.jinja").module
     hidden = _cleared(built.manifest) if public else 0
@@ -98,7 +119,7 @@ def _texts(built: Built, lost: pl.DataFrame, public: bool, pages: Any) -> dict[s
         "examples": _section(fit, int(lost["rows"].sum())),
         "leaks": _section(_fitting(leaks(pairs, public), leak, BUDGETS["leak"]), count),
         "twins": _section(_fitting(found.shown, made.twin, BUDGETS["twin"]), found.pairs),
-        "chats": _section(_fitting(chats(built), made.chat, BUDGETS["chat"]), rows),
+        "chats": _section(_fitting(chats(built, template), made.chat, BUDGETS["chat"]), rows),
     }
 
 
@@ -133,6 +154,12 @@ def _reasons(manifest: dict[str, Any], lost: pl.DataFrame) -> list[dict[str, Any
     counted = named.group_by("step", "reason").agg(pl.col("rows").sum(), pl.col("number").min())
     first = pl.col("number").min().over("step")
     return counted.sort(first, -pl.col("rows"), "reason").to_dicts()
+
+
+def _budget(built: Built) -> float | None:
+    """What models may cost, in USD."""
+    found = Document(built.folder / "mixture.lock.yaml").data.get("budget")
+    return float(found["usd"]) if found else None
 
 
 def _margins(audit: dict[str, Any]) -> Markup:

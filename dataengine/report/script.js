@@ -93,3 +93,18 @@ document.addEventListener("click", (event) => {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 });
+
+const longer = document.getElementById("longer");
+
+function measure() {
+  for (const cell of document.querySelectorAll("#lengths .chosen")) {
+    const line = cell.closest("tr").dataset;
+    cell.hidden = !longer.value;
+    const over = line.longer ? JSON.parse(line.longer)[longer.value] : 0;
+    cell.textContent = line.rows
+      ? `${((100 * over) / line.rows).toFixed(1)}%`
+      : `> ${Number(longer.value).toLocaleString("en")}`;
+  }
+}
+
+longer.addEventListener("change", measure);

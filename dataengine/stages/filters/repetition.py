@@ -119,13 +119,26 @@ def _bounds(line: str, first: int) -> Iterator[tuple[int, int]]:
     yield first, len(line)
 
 
+def said_again(text: str) -> float:
+    """The share of a text's words that stand in sentences which it has said before."""
+    if not may_repeat(text):
+        return 0.0
+    said = list(sentences(text))
+    return _said_again(said, Counter(s.text for s in said))
+
+
+def _said_again(said: list[Sentence], times: Counter[str]) -> float:
+    size, total = {s.text: s.size for s in said}, sum(s.size for s in said)
+    return sum((n - 1) * size[text] for text, n in times.items()) / max(total, 1)
+
+
 def _repeated(said: list[Sentence]) -> Finding | None:
     """The sentence that is said too often."""
     if len(said) < LONG_TIMES:
         return None
     size, total = {s.text: s.size for s in said}, sum(s.size for s in said)
     times = Counter(s.text for s in said)
-    again = sum((n - 1) * size[text] for text, n in times.items()) / total
+    again = _said_again(said, times)
     for text, n in times.most_common():
         if n < LONG_TIMES:
             return None

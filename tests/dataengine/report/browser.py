@@ -66,12 +66,12 @@ class Browser:
                 return said["result"]
             self.events.append(said)
 
-    async def open(self, url: str, width: int, dark: bool = False) -> None:
+    async def open(self, url: str, width: int, dark: bool = False, media: str = "screen") -> None:
         """Open a page in a window of this width, and wait until it is there."""
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         await self.call("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        await self.call("Emulation.setEmulatedMedia", features=[scheme])
+        await self.call("Emulation.setEmulatedMedia", media=media, features=[scheme])
         await self.call("Page.navigate", url=url)
         while await self.run("document.readyState") != "complete":
             await asyncio.sleep(0.02)

@@ -1,10 +1,16 @@
 """The report in a real browser: quiet, without the network, readable, used by click and key."""
 
 import asyncio
+import base64
 import itertools
+import json
+import re
+from pathlib import Path
 
 import pytest
 
+from dataengine import why
+from dataengine.built import Built
 from dataengine.stages import reviewed
 from tests.dataengine.report.browser import CHROMIUM, Browser
 
@@ -95,6 +101,77 @@ def test_what_a_reviewer_clicks_is_saved_as_a_file(looking, tmp_path):
     [decided] = reviewed.read(folder / "review.csv").to_dicts()
     assert decided["eval_id"].startswith("leaky/") and decided["decided"] == "keep-by-review"
     assert decided["why"] == 'reviewed by me, "myself"'
+
+
+def test_what_a_reviewer_saved_changes_the_next_build_and_is_told_of(
+    looking, planted, built, tmp_path
+):
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+
+    async def tour(browser, url):
+        allowed = {"behavior": "allow", "downloadPath": str(folder)}
+        await browser.call("Browser.setDownloadBehavior", **allowed)
+        await browser.open(url, 1280)
+        await browser.run("document.getElementById('who').value = 'Ada'")
+        await browser.run("document.querySelector('[data-say=keep]').click()")
+        await browser.run("document.getElementById('save').click()")
+        for _ in range(500):
+            if not (folder / "review.csv").is_file():
+                await asyncio.sleep(0.02)
+
+    looking(tour)
+    before = Built.open(tmp_path / "out")
+    [row], _ = why.why(before, "a:9")
+    assert row["out"]["reason"] == "contaminated"
+    with_review = {"against": ["evals/leaky.jsonl"], "review": "downloads/review.csv"}
+    manifest = built(planted(decontaminate=with_review), "next")
+    [kept], _ = why.why(Built.open(tmp_path / "next"), "a:9")
+    assert kept["split"] == "train" and kept["items"][0]["decision"] == "keep-by-review"
+    assert manifest["fingerprint"] != before.manifest["fingerprint"]
+    assert "reviewed by Ada" in (tmp_path / "next" / "report.html").read_text(encoding="utf-8")
+    assert re.search("review", (tmp_path / "next" / "README.md").read_text(encoding="utf-8"))
+
+
+AXE = Path(__file__).parents[3] / "node_modules" / "axe-core" / "axe.min.js"
+BROKEN = """axe.run().then(found => JSON.stringify(found.violations
+    .filter(v => ["serious", "critical"].includes(v.impact))
+    .map(v => [v.id, v.nodes.map(n => n.html)])))"""
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core (npm install --no-save axe-core)")
+@pytest.mark.parametrize("media", ["screen", "print"])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, False), (1280, True)])
+def test_axe_finds_nothing_serious(looking, width, dark, media):
+    async def tour(browser, url):
+        await browser.open(url, width, dark, media)
+        await browser.call("Runtime.evaluate", expression=AXE.read_text(encoding="utf-8"))
+        found = await browser.call(
+            "Runtime.evaluate", expression=BROKEN, awaitPromise=True, returnByValue=True
+        )
+        return json.loads(found["result"]["value"])
+
+    assert looking(tour) == []
+
+
+def test_a_maximum_length_of_one_s_choice_is_measured(looking):
+    async def tour(browser, url):
+        await browser.open(url, 1280)
+        await browser.run("longer.selectedIndex = 1; longer.dispatchEvent(new Event('change'))")
+        cells = "[...document.querySelectorAll('#lengths .chosen')]"
+        return await browser.run(f"{cells}.filter(c => !c.hidden).map(c => c.textContent)")
+
+    head, *shares = looking(tour)
+    assert head.startswith("> ") and len(shares) == 2 and all(s.endswith("%") for s in shares)
+
+
+def test_it_prints_on_paper_of_its_own_length(looking):
+    async def tour(browser, url):
+        await browser.open(url, 1280)
+        printed = await browser.call("Page.printToPDF", printBackground=False)
+        return base64.b64decode(printed["data"])
+
+    assert looking(tour).startswith(b"%PDF")
 
 
 def test_a_link_to_a_row_leads_to_it(looking):

@@ -1,13 +1,20 @@
 """`why`, `diff`, `query` and `report` over small builds."""
 
 import json
+from pathlib import Path
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from dataengine import diff, query, why
+from dataengine.build import build
 from dataengine.built import Built
+from dataengine.document import Document
 from dataengine.errors import UserError
+from dataengine.mixture import load
+from dataengine.plan import plan
+from dataengine.progress import Progress
 from dataengine.report import __main__ as report
 from decontam import __main__ as decontam
 from tests.dataengine.conftest import chat
@@ -36,6 +43,42 @@ def test_why_tells_of_a_row_of_each_reason(opened, row, stage, reason):
     assert count == 1 and life["split"] is None
     assert (life["out"]["stage"], life["out"]["reason"]) == (stage, reason)
     assert stage not in life["passed"]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The demo's build."""
+    file = Path(__file__).parents[3] / "examples" / "quickstart.yaml"
+    out = tmp_path_factory.mktemp("demo")
+    build(Document(file), plan(load(file)), out, 2, Progress(quiet=True))
+    return Built.open(out)
+
+
+def test_why_answers_for_a_row_of_each_reason_in_the_demo(demo):
+    reasons = demo.lost().rows(named=True)
+    assert len(reasons) > 12
+    for line in reasons:
+        [table] = [
+            t.file
+            for t in demo.tables()
+            if t.lost and t.number == line["number"] and line["reason"] in _reasons(t.file)
+        ]
+        first = pl.read_parquet(table).filter(pl.col("reason") == line["reason"]).row(0, named=True)
+        named = first.get("id") or f"{first['source']}:{first['row']}"
+        lives, _ = why.why(demo, named)
+        outs = [life["out"] for life in lives if "out" in life]
+        assert (line["stage"], line["reason"]) in [(o["stage"], o["reason"]) for o in outs]
+        told = CliRunner().invoke(why.app, [str(demo.folder), named], catch_exceptions=False)
+        assert f"went at   {line['stage']}: {line['reason']}" in told.stdout
+
+
+def _reasons(file):
+    return set(pl.read_parquet(file, columns=["reason"])["reason"])
+
+
+def test_the_demo_s_report_names_the_personas_that_were_refused(demo):
+    html = (demo.folder / "report.html").read_text(encoding="utf-8")
+    assert "3 of 20 personas had a candidate refused." in html
 
 
 def test_why_tells_who_stayed_and_who_went_instead(opened):

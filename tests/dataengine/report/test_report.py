@@ -5,9 +5,12 @@ from html.parser import HTMLParser
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from dataengine.built import Built
+from dataengine.errors import UserError
 from dataengine.report import page, report
+from dataengine.report.__main__ import app
 from dataengine.report.funnel import funnel
 from tests.dataengine.conftest import chat
 from tests.dataengine.report.conftest import HARBOURS, asks_the_tide
@@ -52,7 +55,7 @@ def test_tables_that_are_not_what_the_manifest_counts_are_no_report(planted, bui
     built(planted())
     opened = Built.open(tmp_path / "out")
     lost = opened.lost().filter(pl.col("reason") != "contaminated")
-    with pytest.raises(ValueError, match=r"decontaminate: the manifest counts 1 .* holds 0"):
+    with pytest.raises(UserError, match=r"decontaminate: manifest.json counts 1 .* holds 0"):
         funnel(opened, lost)
 
 
@@ -161,3 +164,48 @@ def test_a_report_stays_small_whatever_the_build_s_size(mix, built, tmp_path, mo
     assert re.search(r"\d of 60 rows that went, drawn by hash", html)
     assert re.search(r"\d of 60 published rows, drawn by hash", html)
     assert "characters not shown" in html
+
+
+def test_a_dropped_table_that_is_gone_is_an_error_for_people(planted, built, tmp_path):
+    built(planted())
+    [file] = (tmp_path / "out" / "dropped").glob("*decontaminate.parquet")
+    file.unlink()
+    failed = CliRunner().invoke(app, [str(tmp_path / "out")])
+    assert isinstance(failed.exception, UserError)
+    assert "dropped/ holds 0; build again" in str(failed.exception)
+
+
+def test_rows_that_are_gone_are_an_error_for_people(planted, built, tmp_path):
+    built(planted())
+    [file] = (tmp_path / "out" / "data").glob("*.parquet")
+    file.unlink()
+    with pytest.raises(UserError, match="is not there any more"):
+        Built.open(tmp_path / "out")
+
+
+def test_rows_of_a_megabyte_that_close_scripts_and_turn_text_around_are_small_and_inert(
+    mix, built, tmp_path
+):
+    evil = "</script><script>alert(1)</script>\u202e\u2066 " * 25_000
+    assert len(evil.encode()) > 1_000_000
+    rows = [chat(f"Say {n}.", f"{evil}{n}") for n in range(4)]
+    rows += [chat(f"Who are you, {n}?", f"I am ChatGPT. {evil}") for n in range(4)]
+    rows += ["not JSON " + evil, {"messages": evil}]
+    built(mix({"a": rows}, filters=["identity"], dedup={"minhash": True}))
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert len(html.encode()) < 5_000_000
+    assert Tags(html).tags.count("script") == 1 and html.count("</script>") == 1
+    assert not re.search("[\u202a-\u202e\u2066-\u2069]", html)
+
+
+def test_the_report_tells_what_changed_since_an_earlier_build(planted, built, tmp_path):
+    built(planted(filters=["empty_turns"]), "one")
+    built(planted(), "two")
+    told = [str(tmp_path / "two"), "--since", str(tmp_path / "one")]
+    CliRunner().invoke(app, told, catch_exceptions=False)
+    html = (tmp_path / "two" / "report.html").read_text(encoding="utf-8")
+    assert "What changed since an earlier build" in html and "7 rows before, 6 now" in html
+    assert 'data-reason="claims to be another model"><bdi>identity: claims' in html
+    assert re.search(r"<bdi>filters</bdi></th><td[^>]*><bdi>\[&#34;empty_turns&#34;\]", html)
+    alone = report(Built.open(tmp_path / "two"))
+    assert "What changed" not in alone
