@@ -128,13 +128,16 @@ def placed(provenance: Mapping[str, Any]) -> str:
     return f"{file}, row {row:,}" if row is not None else str(file)
 
 
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
 def _facts(told: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Evidence as lines; where the text is marked is seen in the text."""
     shown = {k: v for k, v in told.items() if k not in ("start", "end", "text") and v is not None}
-    facts = [
-        (key.replace("_", " "), value if isinstance(value, str) else orjson.dumps(value).decode())
-        for key, value in shown.items()
-    ]
+    facts = [(key.replace("_", " "), _plain(value)) for key, value in shown.items()]
     cut = [(key, value if len(value) <= 300 else value[:300] + " …") for key, value in facts]
     more = [("and", f"{len(cut) - FACTS} more, in dropped/")] if len(cut) > FACTS else []
     return cut[:FACTS] + more
