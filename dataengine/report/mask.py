@@ -91,7 +91,7 @@ class Template(NamedTuple):
             return Trained({}, f"{self.name} marks {len(texts)} stretches for {len(mine)} turns")
         return Trained(
             {
-                number: _learned(turns[number], text)
+                number: learned(turns[number], text)
                 for number, text in zip(mine, texts, strict=True)
                 if turns[number].get("weight") != 0
             }
@@ -113,7 +113,7 @@ def _given(turn: Mapping[str, Any]) -> dict[str, Any]:
     return held | ({"tool_calls": orjson.loads(calls)} if calls else {})
 
 
-def _learned(turn: Mapping[str, Any], text: str) -> frozenset[str]:
+def learned(turn: Mapping[str, Any], text: str) -> frozenset[str]:
     """The fields of a turn that stand in what is learned of it."""
     there = {f for f in FIELDS[:2] if (turn.get(f) or "").strip() and turn[f].strip() in text}
     calls = [call.get("function") or {} for call in turn.get("tool_calls") or ()]

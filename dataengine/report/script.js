@@ -51,7 +51,9 @@ document.addEventListener("click", (event) => {
 });
 
 function reveal() {
-  const article = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const id = decodeURIComponent(location.hash.slice(1));
+  const article = document.getElementById(id);
+  if (id && !article) found.textContent = `${id} is not shown here: ask dataengine.why`;
   if (!article?.hidden) return;
   for (const select of article.closest("section").querySelectorAll("select")) select.value = "";
   search.value = "";
@@ -60,6 +62,7 @@ function reveal() {
 }
 
 window.addEventListener("hashchange", reveal);
+reveal();
 
 const save = document.getElementById("save");
 const decided = new Map();

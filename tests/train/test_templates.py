@@ -187,6 +187,34 @@ def test_the_mask_is_the_answers_and_their_ends(model_with, template):
             assert all(c["function"]["name"] in text for c in turn.get("tool_calls", ()))
 
 
+@pytest.mark.parametrize("template", ["llama3", "qwen2_5", "qwen3", "qwen3_5_think", "gemma"])
+def test_the_report_shades_what_the_trainer_masks(model_with, template):
+    import json
+
+    from transformers import AutoTokenizer
+
+    from dataengine.report.mask import Template, learned
+    from dataengine.row import message
+    from train import render
+    from train.mask import marked_template, masked
+
+    eos = next(end for name, end in EOS.items() if template.startswith(name))
+    tokenizer = AutoTokenizer.from_pretrained(model_with(template, eos=eos, tokens=TOKENS))
+    marks = marked_template(tokenizer)
+    for row in rows(*TRAINS[template]):
+        tokens, spans = masked(tokenizer, row, marks)
+        texts = [render.decode(tokenizer, tokens[start:end]) for start, end in spans]
+        stored = {
+            "messages": [message(**turn) for turn in row["messages"]],
+            "tools": json.dumps(row["tools"]) if row["tools"] else None,
+        }
+        found = Template.named(template).trained(stored)
+        answers = [n for n, turn in enumerate(row["messages"]) if turn["role"] == "assistant"]
+        assert found.trouble == "" and list(found.fields) == answers
+        for number, text in zip(answers, texts, strict=True):
+            assert found.fields[number] == learned(row["messages"][number], text) != frozenset()
+
+
 def test_the_plan_counts_the_tokens_of_the_marked_twin(sft, published, capsys):
     import json
 

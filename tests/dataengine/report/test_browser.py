@@ -186,6 +186,14 @@ def test_a_link_to_a_row_leads_to_it(looking):
     assert target == ids[-1] and len(ids) == len(set(ids))
 
 
+def test_a_link_to_a_row_that_is_not_shown_says_so(looking):
+    async def tour(browser, url):
+        await browser.open(f"{url}#0123abcd", 1280)
+        return await browser.run("document.getElementById('found').textContent")
+
+    assert looking(tour) == "0123abcd is not shown here: ask dataengine.why"
+
+
 def test_a_link_to_a_row_that_a_filter_hides_shows_it_again(looking):
     async def tour(browser, url):
         await browser.open(url, 1280)
