@@ -161,8 +161,9 @@ def _near(built: Built, set_to: dict[str, Any]) -> Curve | None:
     found = _measured_anew(built, set_to) if anew else _figure(lost, "exact")
     if not len(found):
         return None
-    points = [(t, float((found < t).sum())) for t in ALIKE]
     bound = float(set_to.get("threshold", 0.8))
+    steps = [t for t in ALIKE if anew or t >= bound]
+    points = [(t, float((found < t).sum())) for t in steps]
     says = (
         "Near duplicates that would stay, if two rows counted as one only from this Jaccard "
         f"similarity on; it is set to {bound:g}"
