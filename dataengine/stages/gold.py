@@ -12,8 +12,8 @@ from dataengine.stages.stage import Context, Stage, Survey, evidence
 from dataengine.verifying import verifiers_ready
 from dataengine.view import Table, View
 from eval.verifiers import MalformedGroundTruth, Verdict, verifier
-from eval.verifiers.ifeval_conflicts import conflicts
-from eval.verifiers.ifeval_constraints import Constraint
+from eval.verifiers.instructions.conflicts import conflicts
+from eval.verifiers.instructions.constraint import Constraint
 
 
 class Gold(Stage):

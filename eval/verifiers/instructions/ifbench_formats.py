@@ -6,9 +6,9 @@ Differences from the published checkers are in docs/instruction-following.md.
 import re
 from itertools import pairwise
 
-from eval.verifiers.ifeval_instruction import Text, instruction
-from eval.verifiers.ifeval_lexicon import MINOR_WORDS
-from eval.verifiers.ifeval_text import is_emoji, lines, plain_words, sentences, tokens
+from eval.verifiers.instructions.instruction import Text, instruction
+from eval.verifiers.instructions.lexicon import MINOR_WORDS
+from eval.verifiers.instructions.segmentation import is_emoji, lines, plain_words, sentences, tokens
 
 _PARTNERS = {")": "(", "]": "[", "}": "{"}
 

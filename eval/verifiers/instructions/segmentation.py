@@ -1,4 +1,4 @@
-"""What the instruction checkers measure in a text: words, sentences, syllables, emoji, language.
+"""Text segmentation for the instruction checkers: words, sentences, syllables, emoji.
 
 Everything is rule-based, needs no downloaded model and gives the same answer on every machine.
 The published IFEval and IFBench checkers use NLTK's trained sentence splitter and word tokenizer;
@@ -7,14 +7,8 @@ on rare abbreviations.
 """
 
 import re
-from functools import lru_cache
 
-from langdetect import DetectorFactory, LangDetectException, detect_langs
-
-from eval.verifiers.ifeval_lexicon import NUMBERED, SUFFIXES, SYLLABLES, TITLES
-
-# langdetect samples; without a seed the same text can get two answers.
-DetectorFactory.seed = 0
+from eval.verifiers.instructions.lexicon import NUMBERED, SUFFIXES, SYLLABLES, TITLES
 
 _END = re.compile(r"""(?:[.!?…‽]+["'”’)\]*_]*(?=\s|$)|[。！？]+[」』”’）]*)\s*""")
 _LAST_TOKEN = re.compile(r"(\S+)$")
@@ -102,17 +96,3 @@ def syllables(word: str) -> int:
     silent_ed = re.search(r"[^aeiouytd]ed$", word)
     silent_es = re.search(r"[^aeiouyscxzgh]es$", word) and not re.search(r"[^aeiouy]les$", word)
     return max(1, groups - bool(silent_e) - bool(silent_ed) - bool(silent_es))
-
-
-@lru_cache(maxsize=4096)
-def languages(text: str) -> tuple[str, ...]:
-    """ISO 639-1 codes that the text may be in, likeliest first; none where nothing tells."""
-    try:
-        return tuple(guess.lang for guess in detect_langs(text))
-    except LangDetectException:
-        return ()
-
-
-def language(text: str) -> str | None:
-    """The code of the language that the text is likeliest in, or None where nothing tells."""
-    return next(iter(languages(text)), None)

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.verifiers import ifeval, verify
-from eval.verifiers.ifeval_conflicts import CONFLICTS, conflicts
 from eval.verifiers.ifeval_constraints import (
     HELD_OUT,
     TRAINABLE,
@@ -17,7 +16,9 @@ from eval.verifiers.ifeval_constraints import (
     firewalled,
     ground_truth,
 )
-from eval.verifiers.ifeval_witness import witness
+from eval.verifiers.instructions.conflicts import CONFLICTS, conflicts
+
+from .ifeval_witness import witness
 
 REQUEST = "tell me about the sea"
 

@@ -6,7 +6,7 @@ import pytest
 
 from eval.verifiers import ifeval
 from eval.verifiers.ifeval import INSTRUCTIONS, follows
-from eval.verifiers.ifeval_instruction import MalformedInstruction
+from eval.verifiers.instructions.instruction import MalformedInstruction
 
 ENGLISH = "this is a plain english sentence about the weather in the north of the country"
 GERMAN = "Das Wetter ist heute im Norden des Landes sehr schön und warm."

@@ -32,7 +32,7 @@ class Instruction:
 
 
 INSTRUCTIONS: dict[str, Instruction] = {}
-"""By id. Import it from `ifeval`, which imports every module that adds to it."""
+"""By id. Import it from the package, which imports every module that adds to it."""
 
 
 def instruction(id: str, suite: Literal["ifeval", "ifbench"]) -> Callable[..., Any]:

@@ -10,8 +10,8 @@ import unicodedata
 from datetime import date
 from itertools import pairwise
 
-from eval.verifiers.ifeval_instruction import Count, Text, instruction
-from eval.verifiers.ifeval_text import lines, plain_words, sentences, tokens
+from eval.verifiers.instructions.instruction import Count, Text, instruction
+from eval.verifiers.instructions.segmentation import lines, plain_words, sentences, tokens
 
 _CAPITALS = (
     "Reykjavik,Helsinki,Oslo,Tallinn,Stockholm,Riga,Moscow,Copenhagen,Vilnius,Minsk,Dublin,"

@@ -1,7 +1,7 @@
 """Answers built by rote that follow IFEval instructions together, and answers that break one.
 
 They say nothing; they show that instructions can hold together and that a checker tells right from
-wrong: the gold answers of the self-test, since IFEval's prompts come without any.
+wrong. IFEval's prompts come without answers.
 """
 
 import itertools

@@ -9,9 +9,15 @@ import string
 from collections import Counter
 from itertools import pairwise
 
-from eval.verifiers.ifeval_instruction import Count, Positive, Text, instruction
-from eval.verifiers.ifeval_lexicon import IRREGULAR_VERB_FORMS, VERBS
-from eval.verifiers.ifeval_text import lines, plain_words, sentences, syllables, tokens
+from eval.verifiers.instructions.instruction import Count, Positive, Text, instruction
+from eval.verifiers.instructions.lexicon import IRREGULAR_VERB_FORMS, VERBS
+from eval.verifiers.instructions.segmentation import (
+    lines,
+    plain_words,
+    sentences,
+    syllables,
+    tokens,
+)
 
 _CONSONANTS = "[bcdfghjklmnpqrstvwxyz]"
 _FINITE = re.compile(r"(?:is|are|was|were|has|can|could|will|would|may|might|must|should)$")

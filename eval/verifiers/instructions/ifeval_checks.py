@@ -7,10 +7,10 @@ asked language, and keywords are literal text, never regular expressions.
 
 import re
 
+from eval.language_id import language as language_of
 from eval.verifiers.blocks import strict_json
-from eval.verifiers.ifeval_instruction import Count, Relation, Text, instruction
-from eval.verifiers.ifeval_text import language as language_of
-from eval.verifiers.ifeval_text import sentences, tokens, words
+from eval.verifiers.instructions.instruction import Count, Relation, Text, instruction
+from eval.verifiers.instructions.segmentation import sentences, tokens, words
 
 ANSWER_OPTIONS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 

@@ -1,14 +1,13 @@
 """Answers built by rote that follow IFBench instructions, and answers that break one.
 
-The gold and the planted wrong answers of the self-test, as `ifeval_witness` for IFEval: one
-instruction, or one of the pairs that the published set has.
+As `ifeval_witness` for IFEval: one instruction, or one of the pairs that the published set has.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from eval.verifiers.ifeval_lexicon import PERSON_NAMES
+from eval.verifiers.instructions.lexicon import PERSON_NAMES
 
 Kwargs = Mapping[str, Any]
 

@@ -9,9 +9,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from eval.verifiers.ifeval_instruction import Count, Positive, Text, instruction
-from eval.verifiers.ifeval_lexicon import CONJUNCTIONS, PERSON_NAMES, PRONOUNS, STOP_WORDS
-from eval.verifiers.ifeval_text import plain_words, sentences, tokens, words
+from eval.verifiers.instructions.instruction import Count, Positive, Text, instruction
+from eval.verifiers.instructions.lexicon import CONJUNCTIONS, PERSON_NAMES, PRONOUNS, STOP_WORDS
+from eval.verifiers.instructions.segmentation import plain_words, sentences, tokens, words
 
 Percentage = Annotated[float, Field(ge=0, le=100)]
 
