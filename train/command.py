@@ -68,6 +68,8 @@ def run(stage: Stage, argv: list[str]) -> Path:
 def _trainer(stage: Stage, job: Job) -> Any:
     try:
         return stage.trainer(job)
+    except UserError:
+        raise
     except (ValueError, OSError, ImportError) as error:
         raise UserError(f"TRL refuses: {' '.join(str(error).split())}") from error
 

@@ -8,7 +8,6 @@ from dataengine.errors import UserError
 from dataengine.sources.generated import Cast
 from personas import Document, Persona
 from personas.draw import digest
-from personas.persona import MalformedPersona
 
 T = TypeVar("T", Persona, Document)
 
@@ -34,7 +33,7 @@ def drawn(
                 raise UserError(f"{what}: {name}: record {record.row}: {record.trouble}")
             try:
                 yield made_of(record.value, name, cast.licence)
-            except MalformedPersona as error:
+            except UserError as error:
                 raise UserError(f"{what}: {name}: record {record.row}: {error}") from None
 
     def draw(member: T) -> tuple[int, str]:

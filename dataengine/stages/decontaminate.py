@@ -180,6 +180,8 @@ class Decontaminate(Stage):
         try:
             with self._second(context) as second:
                 findings = self._found(looks, table, context, second)
+        except UserError:
+            raise
         except ValueError as error:
             raise UserError(f"decontaminate: {error}") from None
         if self.paraphrases and self.paraphrases.judge:
