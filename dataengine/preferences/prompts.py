@@ -13,7 +13,6 @@ from dataengine import published
 from dataengine.errors import UserError
 from dataengine.preferences import records
 from dataengine.preferences.candidates import PROMPTS, empty, filled
-from dataengine.preferences.records import BadRecord
 from dataengine.preferences.source import FromBuild, FromTable, Prompts
 from dataengine.row import FOR_THE_TEMPLATE, Kind, draw, prompt_column
 from dataengine.stages.stage import FAILED, evidence
@@ -233,15 +232,8 @@ def _barred(prompts: Prompts, source: str) -> pl.DataFrame:
 
 
 def _of_table(table: FromTable, source: str, failed: list[dict[str, Any]]) -> pl.DataFrame:
-    rows: list[dict[str, Any]] = []
-    for record in records.read(table, "prompts", source):
-        try:
-            if record.value is None:
-                raise BadRecord(record.trouble or "unreadable")
-            rows.append(_row(record.value, table))
-        except BadRecord as trouble:
-            failed.append(records.failed(source, "prompts", record, str(trouble)))
-    return filled(PROMPTS, rows)
+    rows = records.made(table, "prompts", source, lambda value: _row(value, table), failed)
+    return filled(PROMPTS, [*rows])
 
 
 def _row(value: Mapping[str, Any], table: FromTable) -> dict[str, Any]:
