@@ -1,4 +1,4 @@
-"""Which model is better? `python -m eval.compare A B [C ...]` on the reports of several models.
+"""Model comparison: `python -m eval.compare A B [C ...]` on the reports of several models.
 
 Of two models, B minus A item by item; of more, the paper's table. With --picture a chart of either.
 """

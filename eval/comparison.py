@@ -1,4 +1,4 @@
-"""Two models' reports, item by item.
+"""Paired comparison of two models' reports, item by item.
 
 Only items that both models were asked and that could be scored for both count. Suites whose items,
 settings or worked examples differ are not compared: two settings are not one benchmark.

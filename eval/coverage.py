@@ -1,4 +1,4 @@
-"""Which suites a model's training data was decontaminated against, as the model itself says."""
+"""Decontamination coverage: the suites that a model's training data was checked against."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Suites through a model: what can be measured is, and what cannot says why."""
+"""Evaluation of a model on suites: what can be measured is, and what cannot says why."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from eval.leak import Evidence
 from eval.report import Line, Report
 from eval.suites import Score, Suite, load
 from eval.tasks import harness, score
-from eval.tasks.judge import asker
+from eval.tasks.judge_client import asker
 from eval.tasks.kept import Kept, fingerprint
 from eval.tasks.model import Model, Where, connect
 from eval.tasks.questions import Question, questions

@@ -1,4 +1,4 @@
-"""What a run found: of each suite one line, and every item's result."""
+"""Evaluation report: one line for each suite, and every item's result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

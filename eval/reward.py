@@ -1,4 +1,4 @@
-"""A reward model on preference pairs: `python -m eval.reward --model DIR --data BUILD`.
+"""Reward model on preference pairs: `python -m eval.reward --model DIR --data BUILD`.
 
 How often the chosen answer's reward is higher than the rejected one's, by source, with intervals.
 The model is a sequence classifier with one label, as `train.rm` and TRL's RewardTrainer make it.

@@ -1,4 +1,4 @@
-"""Measure a model: `python -m eval.run --model DIR_OR_URL --tier development`.
+"""Evaluation command: `python -m eval.run --model DIR_OR_URL --tier development`.
 
 One command, one table. The items come from eval/suites (local files under --path, or the Hub), the
 answers from lm-evaluation-harness, the scores from eval/verifiers.

@@ -1,4 +1,4 @@
-"""The paper's table for several models: a row a task, a column a model, each against the first."""
+"""Score table of several models: a row a task, a column a model, each against the first."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The unseen tier stays unseen: it opens only on request, and every opening is written down."""
+"""Access log of the unseen tier: it opens only on request, and every opening is written down."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What passes between a recipe and whoever sends its requests; `personas/__init__.py` shows how."""
+"""Drafts: what passes between a recipe and the sender of its requests (`personas/__init__.py`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""The language that a recipe writes in, named by its BCP-47 tag (RFC 5646)."""
+"""Language tags (BCP 47, RFC 5646) that a recipe writes in, and the sentence that asks for one."""
 
 import re
 from typing import Annotated

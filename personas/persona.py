@@ -1,4 +1,4 @@
-"""Whom a recipe asks as, and what it may ask about."""
+"""Persona and document records: whom a recipe asks as, and what it may ask about."""
 
 import hashlib
 from collections.abc import Mapping

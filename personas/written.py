@@ -1,4 +1,4 @@
-"""A recipe that is a YAML file of prompts, without any Python.
+"""YAML recipes: a file of prompts, without any Python.
 
     ask: |                      # what the writer of prompts is told; {names} are filled in
       {persona}

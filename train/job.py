@@ -1,4 +1,4 @@
-"""What a trainer is given: the options that are ours, TRL's arguments, the data, the tokenizer."""
+"""Training job: the options that are ours, TRL's arguments, the data, the tokenizer."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -13,9 +13,9 @@ from trl import ModelConfig
 from dataengine.errors import UserError
 from train.data import Data
 from train.mask import marked_template
-from train.recipe import Recipe
-from train.recipe import Stage as StageName
 from train.start import Start
+from train.training_recipe import Recipe
+from train.training_recipe import Stage as StageName
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The assistant mask: which tokens of a conversation are its assistant's turns.
+"""Assistant mask: which tokens of a conversation are its assistant's turns.
 
 Where the template marks them with `{% generation %}`, or TRL has a marked twin of it, the marks
 say so. Elsewhere (Llama 3.1 to 3.3, Mistral, ChatML's many kin) a turn is what the conversation

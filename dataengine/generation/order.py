@@ -1,10 +1,10 @@
-"""What is wanted of a generated source, and the tries at it."""
+"""Generation state: what is wanted of a generated source, and each candidate for it."""
 
 import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from dataengine.generation.earn import Fate, Samples
+from dataengine.generation.selection import Samples, Selection
 from dataengine.row import Kind
 from personas import Document, Draft, Persona
 from personas.recipe import Recipe
@@ -49,7 +49,7 @@ class Candidate:
     document: Document | None
     draft: Draft | None = None
     samples: Samples | None = None
-    fate: Fate | None = None
+    selected: Selection | None = None
     request: str | None = None
 
 

@@ -1,4 +1,4 @@
-"""How models are asked: endpoints, prices, retries, the ledger. Never what is asked.
+"""LLM access: endpoints, prices, rate limits, retries and the ledger. Never what is asked.
 
     async with Models(configs, ledger, budget) as models:
         async with models.stream("teacher", queries, stage="persona-math") as replies:

@@ -1,4 +1,4 @@
-"""Requests made to fit a server: its window, and the fields that it does not take.
+"""Request adaptation to a server: its context window, and the fields that it does not take.
 
 A window is asked for once (`/v1/models`) or learned from the first refusal; so are fields that a
 model refuses (OpenAI's reasoning models take `max_completion_tokens`, and no `temperature`). The

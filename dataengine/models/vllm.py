@@ -1,4 +1,4 @@
-"""A vLLM server of our own: a child process, found, started, watched, ended with us.
+"""vLLM server as a child process: found, started, watched, ended with us.
 
 vLLM pins versions that are not ours, so it lives in an environment of its own and is spoken to
 over HTTP like any other endpoint. A server that died is started again by the next request.
@@ -19,8 +19,8 @@ import anyio.to_thread
 import httpx2
 
 from dataengine.errors import UserError
-from dataengine.models.config import VllmModel
 from dataengine.models.failure import EndpointDown
+from dataengine.models.model_config import VllmModel
 
 RESTARTS = 3
 STEADY_SECONDS = 600.0

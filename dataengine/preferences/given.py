@@ -1,4 +1,4 @@
-"""Candidates that exist already: their table, and what was said of them, joined on ids."""
+"""Given candidates: tables of answers, scores and comparisons, joined on ids."""
 
 import re
 from collections import Counter
@@ -20,7 +20,7 @@ from dataengine.preferences.candidates import (
     empty,
     filled,
 )
-from dataengine.preferences.source import Given, PreferenceSource
+from dataengine.preferences.preference_source import Given, PreferenceSource
 from dataengine.rows.errors import ShapeError
 from dataengine.stages.stage import FAILED
 

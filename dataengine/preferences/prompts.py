@@ -1,4 +1,4 @@
-"""Which prompts are answered: those of tables and of finished builds, and never a held-out one."""
+"""Prompt selection: prompts of tables and finished builds, never a held-out one."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from dataengine import published
 from dataengine.errors import UserError
 from dataengine.preferences import records
 from dataengine.preferences.candidates import PROMPTS, empty, filled
-from dataengine.preferences.source import FromBuild, FromTable, Prompts
+from dataengine.preferences.preference_source import FromBuild, FromTable, Prompts
 from dataengine.row import FOR_THE_TEMPLATE, Kind, draw, prompt_column
 from dataengine.stages.stage import FAILED, evidence
 from dataengine.text import prompt_ids

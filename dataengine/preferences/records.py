@@ -1,10 +1,10 @@
-"""Records of tables that exist: read, chosen by a condition, under our names, with a prompt."""
+"""Given tables: records chosen by a condition, under our column names, with a prompt."""
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from dataengine.preferences.source import Given
+from dataengine.preferences.preference_source import Given
 from dataengine.row import FOR_THE_TEMPLATE, Message, message, violation
 from dataengine.rows import shapes
 from dataengine.rows.calls import dumped

@@ -1,4 +1,4 @@
-"""What the prompts' own verifiers say of the candidates."""
+"""Verifier scores of candidates, for prompts with a ground truth."""
 
 import polars as pl
 

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from dataengine.config import Config
 from dataengine.decisions import Decided
 from dataengine.errors import UserError
-from dataengine.models.config import ModelConfig
+from dataengine.models.model_config import ModelConfig
 from dataengine.parts import arrow
 from dataengine.row import CONTENT, conversation
 from dataengine.stages import reviewed

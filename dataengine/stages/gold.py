@@ -1,4 +1,4 @@
-"""Gold: every rlvr row's own gold answer earns its reward, or the row is no task to train on."""
+"""Gold answer check: each rlvr row's gold answer passes its verifier, or the row is dropped."""
 
 from collections.abc import Sequence
 from typing import ClassVar

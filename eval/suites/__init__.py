@@ -1,4 +1,4 @@
-"""The suites: what is measured is what is protected.
+"""Eval suites by name, tier, file or folder: what is measured is what is protected.
 
     from eval.suites import load
 
@@ -82,7 +82,7 @@ def load(what: What, path: Path | None = None, hub: bool | None = None) -> list[
         raise UserError(f"no suites in {', '.join(map(str, names)) or 'an empty list'}")
     absent = [suite for suite in found.values() if suite.missing]
     if absent:
-        from eval.suites.hub import fetch
+        from eval.suites.hub_items import fetch
 
         fetch(absent, hub)
     return list(found.values())

@@ -1,4 +1,4 @@
-"""The Berkeley Function-Calling Leaderboard's files as a suite's items.
+"""Berkeley Function-Calling Leaderboard: its files as a suite's items.
 
     python -m eval.suites.bfcl gorilla/berkeley-function-call-leaderboard/bfcl_eval/data bfcl.jsonl
 

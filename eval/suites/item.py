@@ -1,4 +1,4 @@
-"""One eval question, as every suite gives it."""
+"""Eval item: one question, in the form that every suite gives it."""
 
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Long-context items in the manner of RULER (Hsieh et al. 2024), made and not collected.
+"""Long-context items in the manner of RULER (Hsieh et al. 2024), generated.
 
     python -m eval.suites.ruler ruler.jsonl --words 4000 --words 16000 --items 50
 

@@ -1,4 +1,4 @@
-"""What a suite is: where its items come from, how they are scored, what is forgiven."""
+"""Suite definition: where its items come from, how they are scored, what is forgiven."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property

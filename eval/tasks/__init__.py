@@ -1,4 +1,4 @@
-"""Suites as questions for a model, and as tasks in lm-evaluation-harness's own format.
+"""Eval tasks: suites as questions for a model, in lm-evaluation-harness's own format.
 
 questions.py   an item as it is put to a model: its prompt, its worked examples, its truth
 truths.py      ground truths that a verifier does not make for itself

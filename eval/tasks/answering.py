@@ -1,4 +1,4 @@
-"""The harness's models, answering with `Reply`: whole, with reasoning, and whether it was cut."""
+"""lm-evaluation-harness models that answer with `Reply`: whole, with reasoning, whether cut."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""A model in a folder or on the Hub, run by vLLM in this process."""
+"""vLLM backend: a model in a folder or on the Hub, run in this process."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Questions as a task of lm-evaluation-harness, and what the harness logged of them.
+"""lm-evaluation-harness task built from questions, and what the harness logged of them.
 
 The harness spreads questions over processes and compares likelihoods; models answer with `Reply`
 (reply.py). What an answer is worth is said afterwards, by eval/verifiers.

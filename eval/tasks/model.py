@@ -1,4 +1,4 @@
-"""The model that is measured: a folder run by transformers or vLLM, or a server behind a URL."""
+"""Model backends: a folder run by transformers or vLLM, or a server behind a URL."""
 
 import logging
 import os
@@ -135,7 +135,7 @@ def weights(where: Where) -> dict[str, Any]:
 def _folder(where: Where, given: dict[str, Any]) -> Any:
     import torch
 
-    from eval.tasks.folder import Folder
+    from eval.tasks.transformers_model import Folder
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return Folder(batch_size=where.batch, device=device, **given)

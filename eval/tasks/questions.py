@@ -1,4 +1,4 @@
-"""An item as it is put to a model: its prompt, its worked examples, and what would be right."""
+"""Question rendering: an item's prompt, its worked examples, and its ground truth."""
 
 import re
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Answers through the verifiers: one result an item, a missing one never a zero."""
+"""Scoring of replies by the verifiers: one result an item, a missing one never a zero."""
 
 import math
 import re
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from eval.suites import Score
-from eval.tasks.judge import PARALLEL
+from eval.tasks.judge_client import PARALLEL
 from eval.tasks.questions import Question
 from eval.tasks.reply import Reply
 from eval.verifiers import Verdict, verify, verify_batch

@@ -1,4 +1,4 @@
-"""A model behind an OpenAI-compatible server: chats at /chat/completions, text at /completions."""
+"""Server backend: /chat/completions for chats, /completions for text (OpenAI-compatible)."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Whether an answer follows its verifiable instructions: IFEval's 25 types and IFBench's 58.
+"""Instruction-following verifier: IFEval's 25 types of instructions and IFBench's 58.
 
 The ground truth is JSON as published: `{"instruction_id_list": [...], "kwargs": [{...}, ...]}`,
 one kwargs object (or null) per id. `score` is the fraction of instructions followed, `passed`

@@ -1,4 +1,4 @@
-r"""Numbers as people and models write them: separators, fractions, words for factors, formulas.
+r"""Number parser: separators, fractions, words for factors, formulas.
 
 `1,234.5`, `1 234,50`, `1.234,5` and `2,4` are read without being told the notation; only where one
 text is two numbers (`1,234`, `1.234`) does `decimal`, the decimal mark, decide, and the point is

@@ -1,4 +1,4 @@
-"""A gate to put beside a constraint verifier: an answer of bare keywords earns nothing.
+"""Relevance check beside a constraint verifier: an answer of bare keywords scores nothing.
 
 A policy rewarded for constraints alone learns to answer with the keywords (Tülu 3, Fig. 28). The
 ground truth is a JSON object: `prompt` (the instruction; may be left out), `keywords` (what the

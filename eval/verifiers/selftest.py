@@ -1,4 +1,4 @@
-"""Does a verifier tell right from wrong on a suite? Its gold answers pass, planted wrong ones fail.
+"""Verifier self-test on a suite: its gold answers pass, planted wrong ones fail.
 
 For each item the gold answer is verified against the item's ground truth, and so are answers that
 are certainly wrong: the gold answer off by one in its last number, and the answer of another item

@@ -1,4 +1,4 @@
-"""Several verifiers on one row: the weighted mean of their scores; passed when all pass.
+"""Weighted mean of several verifiers on one row; passed when all pass.
 
 The ground truth is a JSON list of {"verifier", "ground_truth", "weight", "gate"}; a weight is 1
 unless given. A gate (`"gate": true`) has no weight: where it does not pass the whole is 0, as with

@@ -1,4 +1,4 @@
-"""Which constraints cannot hold together: by type, by argument, by length.
+"""Conflicts between constraints that cannot hold together: by type, argument or length.
 
 `conflicts` errs on the side of finding one: two constraints that a good answer could only meet by
 a trick (a JSON string with bullets in it) count as in conflict.
