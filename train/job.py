@@ -20,7 +20,7 @@ from train.training_recipe import Stage as StageName
 
 @dataclass
 class Options:
-    """What is not TRL's."""
+    """Options that are ours, not TRL's."""
 
     data: str = field(metadata={"help": "a build directory, or a Hub dataset: owner/name@revision"})
     model: str = field(metadata={"help": "the model to start from: a folder or a Hub name"})
@@ -58,7 +58,7 @@ class ChatOptions(Options):
 
 @dataclass
 class RolloutOptions(ChatOptions):
-    """What rollouts take beside TRL's arguments."""
+    """Options of rollouts beside TRL's arguments."""
 
     judge: str | None = field(
         default=None, metadata={"help": "a YAML file: the model that judges, and its budget"}

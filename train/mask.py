@@ -80,7 +80,7 @@ def columns(
 
 
 def assistant_turns(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The turns that are learned from."""
+    """The assistant's turns of a row."""
     return [turn for turn in row["messages"] if turn["role"] == "assistant"]
 
 

@@ -92,7 +92,7 @@ def named_verifiers(rows: Dataset) -> dict[str, tuple[int, str]]:
 
 
 def refuse_unready(name: str, judged: bool) -> None:
-    """UnknownVerifier, or Unavailable where what it needs is not here."""
+    """Raise UnknownVerifier, or Unavailable where what a verifier needs is not here."""
     found = verifier(name)
     found.ready()
     if found.takes("ask") and not judged:

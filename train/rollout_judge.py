@@ -40,7 +40,7 @@ class Terms(Config):
 
 
 def read(path: str) -> Terms:
-    """UserError, naming file and key, where the file is not such a one."""
+    """Read the file that `--judge` names. UserError, naming file and key, where it is none."""
     try:
         told = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
         terms = Terms.model_validate(told)
@@ -55,7 +55,7 @@ def read(path: str) -> Terms:
 
 
 class Judge:
-    """Somebody to ask, for the verifier `judge`. Opened at the first question.
+    """Judge client for the verifier `judge`. Opened at the first question.
 
     Each process of a run has a ledger of its own, and its share of the budget.
     """

@@ -19,7 +19,7 @@ JUDGE_TOKENS = 300
 
 @dataclass(frozen=True)
 class Projection:
-    """From every candidate accepted (least) to the ceiling with answers at max_tokens (most).
+    """Range of the cost: every candidate accepted (least), the ceiling at max_tokens (most).
     `answered` requests have their answers in the ledger: they cost nothing and are not counted."""
 
     rows: int
@@ -109,7 +109,7 @@ def project(
 
 
 def cost(model: ModelConfig, count: float, given: int, got: int) -> float | None:
-    """USD of so many calls of `given` and `got` tokens; None where the price is unknown."""
+    """USD of N calls of `given` and `got` tokens; None where the price is unknown."""
     if isinstance(model, ReplayModel):
         return 0.0
     return model.price.cost(round(count * given), round(count * got)) if model.price else None

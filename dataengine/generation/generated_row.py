@@ -84,13 +84,13 @@ def content(kind: Kind, made: Generated, by: Answer, reasoning: str = "keep") ->
 
 
 def prompt_only(kind: Kind, samples: Samples) -> dict[str, Any]:
-    """What there is of a row whose answers were all refused."""
+    """Partial row of a prompt whose answers were all refused."""
     turns = [_turn(turn) for turn in samples.prompt.messages]
     return {"messages" if kind == "sft" else "prompt": turns}
 
 
 def details(made: Generated, pass_rate: float | None) -> str:
-    """What a row can be verified by for ever, whatever its kind: JSON for its provenance."""
+    """Verification data of a row, whatever its kind: JSON for its provenance."""
     told = {
         "verifier": made.verifier,
         "ground_truth": made.ground_truth,

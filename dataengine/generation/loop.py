@@ -33,12 +33,12 @@ ROUND = 2_048
 """Most candidates in one round: what is under way fits into memory."""
 LEAST_ACCEPTANCE = 0.05
 MEASURED = 10_000
-"""Kept prompts whose distinct n-grams are counted: the first so many."""
+"""Kept prompts whose distinct n-grams are counted: the first N."""
 JUDGE_TOKENS = 1024
 
 
 class Loop:
-    """Makes rows round by round. `notify` is told how it goes, in plain lines."""
+    """Generation loop of one source, round by round. `notify` gets progress in plain lines."""
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from personas.recipe import Recipe
 
 @dataclass(frozen=True)
 class Order:
-    """What is wanted: a source's settings, resolved."""
+    """Settings of a generated source, resolved."""
 
     source: str
     kind: Kind
@@ -42,7 +42,7 @@ class Order:
 
 @dataclass
 class Candidate:
-    """One try at a row."""
+    """Candidate: one attempt at a row."""
 
     number: int
     persona: Persona | None
@@ -55,7 +55,7 @@ class Candidate:
 
 @dataclass
 class Round:
-    """What became of the candidates of one round, as records for the tables."""
+    """Results of one round of candidates, as records for the tables."""
 
     kept: list[dict[str, Any]] = field(default_factory=list)
     dropped: list[dict[str, Any]] = field(default_factory=list)

@@ -32,7 +32,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The sample that is kept, and the share of samples that were right where that is known."""
+    """The kept sample, and the share of samples that were right where that is known."""
 
     sample: int
     pass_rate: float | None = None

@@ -25,7 +25,7 @@ LONGEST = 4096
 
 
 def vectors_of(response: bytes) -> Read:
-    """What a response to a request for embeddings says."""
+    """Parse an embeddings response."""
     try:
         body = orjson.loads(response)
     except ValueError:
@@ -44,7 +44,7 @@ def vectors_of(response: bytes) -> Read:
 
 
 class EmbeddingClient(ModelClient):
-    """Asks one model for embeddings."""
+    """Client of one embedding model."""
 
     path: ClassVar[str] = EMBEDDINGS
     outcome_of = staticmethod(vectors_of)

@@ -48,7 +48,7 @@ _MOST_OUTPUT = re.compile(
 
 @dataclass
 class Fit:
-    """What is known of one server's demands. `changed` holds the fields renamed or dropped, by
+    """Known limits of one server. `changed` holds the fields renamed or dropped, by
     name: their new name, or None."""
 
     window: int | None = None

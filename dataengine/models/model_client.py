@@ -49,7 +49,7 @@ REFITS = 6
 
 @dataclass
 class Tally:
-    """What happened so far in this run, for progress and reports. USD of unknown cost is apart."""
+    """Counters of this run, for progress and reports. USD of unknown cost is apart."""
 
     in_flight: int = 0
     answered: int = 0
@@ -73,7 +73,7 @@ class Prepared:
 
 
 class ModelClient:
-    """Asks one model: ledger first, then budget, limiter, client; retries by class of failure.
+    """Client of one model: ledger, budget, rate limiter, HTTP; retries by class of failure.
 
     `connect` gives the client when the first request needs it (and, for a server of our own,
     once that server is up). `backoff` is the first wait in seconds; waits double, with jitter.

@@ -50,14 +50,14 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What became of a query."""
+    """Reply to a query: its outcome, and what it was asked."""
 
     query: Query
     outcome: Answer | Failure
 
 
 class Models:
-    """Who can be asked in one build. Use as an async context manager, once per run.
+    """Model pool of one build. Use as an async context manager, once per run.
 
         async with Models(configs, ledger, Budget(25.0, ledger.spent_usd()), logs) as models:
             async with models.stream("teacher", queries, stage="persona-math") as replies:

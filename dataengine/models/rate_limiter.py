@@ -22,7 +22,7 @@ START = 32
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """What one request weighs in a window, until it is 60 seconds old."""
+    """Weight of one request in a window, until it is 60 seconds old."""
 
     at: float
     amount: int
@@ -30,7 +30,7 @@ class Entry:
 
 
 class Window:
-    """A limit on a sum over any 60 seconds; None is no limit."""
+    """Sliding window: a limit on a sum over any 60 seconds; None is no limit."""
 
     def __init__(self, limit: int | None):
         self.limit = limit
@@ -69,7 +69,7 @@ class Window:
 
 @dataclass(slots=True, eq=False)
 class Pass:
-    """Leave to send one request. Its holder says how it ended: `well` when the server answered,
+    """Permit to send one request. Its holder says how it ended: `well` when the server answered,
     `count` when it counted the tokens."""
 
     sent: float
@@ -79,7 +79,7 @@ class Pass:
 
 
 class RateLimiter:
-    """Admits requests; learns from how each of them ended."""
+    """Admits requests; adapts its concurrency to how each of them ended."""
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ POLL_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class Session:
-    """Models that can be asked, and the ledger that remembers what they said."""
+    """Open models, and the ledger that stores their answers."""
 
     models: Models
     ledger: Ledger

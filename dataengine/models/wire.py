@@ -140,7 +140,7 @@ Read = tuple[Outcome, int | None, int | None]
 
 
 def outcome_of(response: bytes) -> Read:
-    """What a chat completion says."""
+    """Parse a chat completion."""
     try:
         body = orjson.loads(response)
     except ValueError:

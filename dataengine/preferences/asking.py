@@ -33,7 +33,7 @@ Table = list[dict[str, Any]]
 
 
 class Asking:
-    """Asks the models of one source. `notify` is told how it goes, in plain lines."""
+    """Requests to the models of one source. `notify` gets progress in plain lines."""
 
     def __init__(
         self,

@@ -46,7 +46,7 @@ def read(source: PreferenceSource, limit: int | None = None) -> Judged:
 
 
 class Growing:
-    """Rows on their way to a table, turned into columns so many at a time."""
+    """Table builder: rows turned into columns a batch at a time."""
 
     def __init__(self, schema: dict[str, pl.DataType]):
         self.schema = schema

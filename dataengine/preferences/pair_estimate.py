@@ -19,7 +19,7 @@ RATIONALE_TOKENS = 60
 
 @dataclass(frozen=True)
 class Projection:
-    """What will be asked: from answers of the usual length (least) to answers at max_tokens."""
+    """Range of the cost: answers of the usual length (least) to answers at max_tokens."""
 
     prompts: int
     answers: int
@@ -80,7 +80,7 @@ def project(
     cap: float | None,
     known: Mapping[str, Shown] | None = None,
 ) -> Projection:
-    """The projection for so many prompts, and from what the ledger has shown (`known`)."""
+    """The projection for N prompts, and from what the ledger has shown (`known`)."""
     asked = source.candidates if isinstance(source.candidates, Asked) else None
     each = asked.answers if asked else 0
     judged = _judge_calls(source, each)

@@ -205,7 +205,7 @@ ROUND = 2_048
 
 
 def _rounds(whole: Judged) -> Iterator[Judged]:
-    """The prompts so many at a time, each round with what there is of them already."""
+    """Batches of prompts, each with what there is of them already."""
     for start in range(0, max(whole.prompts.height, 1), ROUND):
         here = whole.prompts.slice(start, ROUND)
         part = Judged(

@@ -33,7 +33,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Build:
-    """A finished build, as far as its prompts go."""
+    """Prompts of a finished build."""
 
     folder: Path
     name: str
@@ -274,7 +274,7 @@ def _drawn(whole: pl.DataFrame, prompts: Prompts, seed: int, limit: int | None) 
 
 
 def _beyond(whole: pl.DataFrame, most: pl.Expr, *groups: str | pl.Expr) -> pl.DataFrame:
-    """Mark the rows of each group that come after so many."""
+    """Mark the rows of each group after the first `most`."""
     over = pl.int_range(pl.len()).over(*groups) >= most
     reason = pl.when(pl.col("reason").is_null() & over).then(pl.lit("not drawn"))
     return whole.with_columns(reason.otherwise("reason").alias("reason"))

@@ -8,7 +8,7 @@ from eval.verifiers import UnknownVerifier
 
 
 def verified(candidates: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
-    """The candidates with `passed` where their prompt has a verifier and nobody has said yet.
+    """The candidates with `passed` where their prompt has a verifier and `passed` is not given.
 
     Where the verifier could not decide (a timeout, no sandbox), `passed` stays null.
 

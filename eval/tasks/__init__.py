@@ -5,5 +5,5 @@ truths.py      ground truths that a verifier does not make for itself
 model.py       the model that is asked: a folder, or a server
 harness.py     questions as the harness's tasks, and its log of the answers
 score.py       answers through the verifiers, one result an item
-judge.py       who asks a judge
+judge_client.py  sends the judge's questions
 """
