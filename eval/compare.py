@@ -96,6 +96,7 @@ def _marked(entry: Comparison) -> str:
 
 
 def as_records(found: list[Comparison]) -> str:
+    """The comparisons as JSON."""
     return json.dumps([entry.record() for entry in found], indent=1, ensure_ascii=False)
 
 

@@ -103,6 +103,7 @@ def chosen(tier: Tier | None, names: Sequence[str] | None, path: Path | None) ->
 
 
 def arguments(text: str) -> dict[str, Any]:
+    """Parse `--engine`, a JSON object."""
     try:
         given = json.loads(text)
     except ValueError as error:

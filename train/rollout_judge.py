@@ -15,6 +15,7 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -86,7 +87,7 @@ class Judge:
             raise VerifierError(f"{outcome.kind}: {outcome.message}")
         return str(outcome.text)
 
-    def _replies(self, asked: list[tuple[Messages, type[BaseModel]]]) -> list:
+    def _replies(self, asked: list[tuple[Messages, type[BaseModel]]]) -> list[Any]:
         queries = [
             Query(Ask(tuple(messages), SAMPLING, schema), tag=number)
             for number, (messages, schema) in enumerate(asked)

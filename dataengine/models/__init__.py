@@ -6,6 +6,6 @@
                 reply.query, reply.outcome        # Answer | Failure
 
 `Models`, `Query` and `Reply` are in `models.py`; `Answer` and `Failure` in `wire.py`; what a
-mixture says of models in `model_config.py`. A `Query` is an ask of `personas/ask.py` and the number of
-its sample.
+mixture says of models in `model_config.py`. A `Query` is an ask of `personas/ask.py` and the
+number of its sample.
 """

@@ -8,7 +8,7 @@ headers and options of every request anew, which costs more CPU than all that we
 
 import email.utils
 import time
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
 import anyio
@@ -175,7 +175,7 @@ def _of_connection(error: BaseException) -> CallFailed:
     """Whether anything was sent: a connection that was never made costs nothing."""
     chain: list[BaseException] = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) and cause not in chain:
-        chain.append(cast(BaseException, cause))
+        chain.append(cause)
     never_made = (
         aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError,
         httpx2.ConnectError, ConnectionRefusedError,

@@ -376,6 +376,7 @@ _WITH_DIGITS = re.compile(r"[\w-]*\d[\w-]*")
 
 
 def readied(body: dict[str, Any], sample: int) -> Prepared:
+    """Canonical bytes and ledger key of a request's body."""
     try:
         request = canonical(body)
     except TypeError as error:

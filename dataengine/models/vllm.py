@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -197,7 +198,7 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in hidden}
 
 
-def _end_with_parent():  # type: ignore[no-untyped-def]
+def _end_with_parent() -> Callable[[], None] | None:
     """Ask Linux to end the child when we are killed; elsewhere only a clean end reaches it."""
     if not sys.platform.startswith("linux"):
         return None

@@ -30,6 +30,7 @@ ZERO, NINE = ord("0"), ord("9")
 
 @inlined
 def skip_space(data, i):
+    """The next place that holds no white space."""
     while data[i] == 32 or data[i] == 9 or data[i] == 13:
         i += 1
     return i
@@ -115,6 +116,7 @@ def digits(data, i, most):
 
 @part
 def skip_number(data, i):
+    """The place after a JSON number, UNUSUAL where there is none."""
     i += data[i] == MINUS
     zero, first = data[i] == ZERO, i
     i = digits(data, i, LONGEST_NUMBER)
@@ -130,6 +132,7 @@ def skip_number(data, i):
 
 @part
 def is_word(data, i, word):
+    """Whether a literal (`true`, `false`, `null`) stands at a place."""
     same = True
     for k in range(len(word)):
         same &= data[i + k] == word[k]

@@ -113,6 +113,8 @@ class Score(_Strict):
 
 
 class Threshold(_Strict):
+    """The score of a decision, and why it is another than usual."""
+
     value: float = Field(ge=0, le=1)
     reason: Text
 

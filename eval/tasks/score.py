@@ -34,6 +34,7 @@ class Result:
 
 
 def unscored(question: Question, error: str, replies: Sequence[Reply] = ()) -> Result:
+    """The result of a question that could not be scored, with the error."""
     answers, cut = [reply.text for reply in replies], sum(reply.cut for reply in replies)
     return Result(question.id, question.subset, question.prompt, answers, None, "", error, cut)
 

@@ -88,6 +88,7 @@ def unittest(item: Record) -> str:
 
 
 def named(name: str) -> Callable[[Record], str]:
+    """The maker of ground truths that a suite's `truth` names."""
     makers = {
         maker.__name__: maker
         for maker in (contains, drop, every, rival, safety, should_refuse, unittest)

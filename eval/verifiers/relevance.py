@@ -20,6 +20,8 @@ _WINDOW = 200
 
 
 class Demand(BaseModel):
+    """The request that an answer is to be about: its words, and the keywords it must have."""
+
     model_config = ConfigDict(extra="forbid")
 
     prompt: str = ""

@@ -31,6 +31,8 @@ class Written(str):
 
 
 class Call(NamedTuple):
+    """One tool call: a function's name and its arguments."""
+
     name: str
     arguments: dict[str, Any]
 

@@ -19,6 +19,8 @@ Settings = Mapping[str, Mapping[str, Any]]
 
 
 class Part(BaseModel):
+    """One of several verifiers, with its ground truth and weight."""
+
     model_config = ConfigDict(extra="forbid")
 
     verifier: str
