@@ -1,7 +1,7 @@
 """IFBench's `words:` and `sentence:` instructions (arXiv:2507.02833), under their published ids.
 
 Differences from the published checkers are in docs/instruction-following.md. Syllables and verbs
-are told by rules and word lists (`ifeval_text`, `ifeval_lexicon`), not by a trained tagger.
+are told by rules and word lists (`segmentation`, `lexicon`), not by a trained tagger.
 """
 
 import re

@@ -89,7 +89,7 @@ class Asked:
 def witness(instructions: Iterable[tuple[str, Kwargs]]) -> str:
     """An answer that follows all of these IFEval instructions (ids and arguments).
 
-    It is right where they can hold together (`ifeval_conflicts`); it checks nothing itself.
+    It is right where they can hold together (`conflicts`); it checks nothing itself.
     """
     asked = Asked(instructions)
     if "constrained_response" in asked:
