@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from benchmarks.paraphrases import half, questions, read
-from dataengine.models.config import OpenAIModel
+from dataengine.models.model_config import OpenAIModel
 from dataengine.models.session import session
 from decontam.batches import Columns, read_batches
 from decontam.check import Checker, as_suite

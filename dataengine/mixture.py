@@ -19,8 +19,8 @@ from pydantic_core import PydanticCustomError
 
 from dataengine.config import Config, unknown
 from dataengine.document import Document, validated
-from dataengine.models.config import BudgetConfig, ModelConfig, check_budget
-from dataengine.preferences.source import PreferenceSource
+from dataengine.models.model_config import BudgetConfig, ModelConfig, check_budget
+from dataengine.preferences.preference_source import PreferenceSource
 from dataengine.publish.config import Publish
 from dataengine.row import Kind
 from dataengine.sources.files import FileSource

@@ -11,10 +11,10 @@ from functools import cached_property
 
 import orjson
 
-from dataengine.generation.reader import GeneratedReader
+from dataengine.generation.generate import GeneratedReader
 from dataengine.mixture import Mixture
-from dataengine.preferences.reader import PreferenceReader
-from dataengine.preferences.source import PreferenceSource
+from dataengine.preferences.prefer import PreferenceReader
+from dataengine.preferences.preference_source import PreferenceSource
 from dataengine.sources.files import FileReader, FileSource
 from dataengine.sources.generated import GeneratedSource
 from dataengine.sources.hub import HubReader, HubSource

@@ -15,7 +15,7 @@ from dataengine.command import command, run_command
 from dataengine.errors import UserError
 from dataengine.mixture import Mixture, load
 from dataengine.plan import plan
-from dataengine.preferences.source import PreferenceSource
+from dataengine.preferences.preference_source import PreferenceSource
 from dataengine.show import keys
 from dataengine.sources.ingest import RecordReader
 from dataengine.sources.where import Where

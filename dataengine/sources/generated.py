@@ -1,4 +1,4 @@
-"""Sources that are generated: personas x recipe x models, until there are exactly so many rows.
+"""Generated source configuration: personas x recipe x models, until there are N rows.
 
 This is what a mixture may say of them; `dataengine/generation/` makes the rows.
 """
@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from dataengine.config import Config
 from dataengine.row import Kind
 from dataengine.rows.formats import Record
-from dataengine.sources.place import Place
+from dataengine.sources.dataset_ref import DatasetRef
 from dataengine.sources.source import Amount, Source
 from eval import verifiers
 from personas import recipes
@@ -23,7 +23,7 @@ from personas.recipe import Keep, Recipe
 from personas.written import written
 
 
-class Cast(Place):
+class PersonaSet(DatasetRef):
     """A set of personas, or of documents."""
 
     rows: int | None = Field(default=None, gt=0)
@@ -37,7 +37,7 @@ class Cast(Place):
 
 
 class Answers(Config):
-    """Who answers, how often, and how an answer earns its place."""
+    """Who answers, how often, and how an answer is selected."""
 
     model: str
     samples: int = Field(default=1, ge=1, le=1024)
@@ -56,8 +56,8 @@ class GeneratedSource(Source):
 
     recipe: str | dict[str, dict[str, Any]]
     """A recipe's name, {name: {settings}}, or a YAML file of prompts (personas/written.py)."""
-    personas: Cast | None = None
-    documents: Cast | None = None
+    personas: PersonaSet | None = None
+    documents: PersonaSet | None = None
     prompts: str
     """The model that writes the questions."""
     answers: Answers
@@ -129,7 +129,7 @@ class GeneratedSource(Source):
 
     @property
     def keep(self) -> Keep:
-        """How an answer earns its place."""
+        """How an answer is selected."""
         return self.answers.keep or self.made_by.keep
 
     @property

@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from dataengine.config import Config
 from dataengine.decisions import Decided
 from dataengine.errors import UserError
-from dataengine.models.config import ModelConfig
+from dataengine.models.model_config import ModelConfig
 from dataengine.parts import arrow
 from dataengine.row import CONTENT, conversation
 from dataengine.stages import reviewed
@@ -180,6 +180,8 @@ class Decontaminate(Stage):
         try:
             with self._second(context) as second:
                 findings = self._found(looks, table, context, second)
+        except UserError:
+            raise
         except ValueError as error:
             raise UserError(f"decontaminate: {error}") from None
         if self.paraphrases and self.paraphrases.judge:

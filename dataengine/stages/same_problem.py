@@ -16,7 +16,7 @@ from dataengine.models.session import Session
 from dataengine.models.wire import Failure
 from decontam.findings import Findings, with_evidence
 from decontam.semantic import DROP, MAYBE, REVIEW, SEVERAL
-from eval.verifiers.fence import fenced
+from eval.verifiers.untrusted_text import fenced
 from personas.ask import Ask, Sampling
 
 KEEP = "keep-by-judge"
@@ -65,7 +65,7 @@ def judged(found: Findings, opened: Session, model: str, max_tokens: int, stage:
         for line in lines.iter_rows(named=True):
             yield Query(question(said(line), line["item_text"], max_tokens), tag=line["place"])
 
-    name = opened.models.lane(model).model
+    name = opened.models.client(model).model
     replies = opened.ask(model, queries(), stage)
     decision = found.evidence["decision"].to_list()
     reason = found.evidence["reason"].to_list()

@@ -21,6 +21,7 @@ import pyarrow as pa
 from dataengine.config import Config
 from dataengine.decisions import Decided
 from dataengine.row import Kind
+from dataengine.rows.formats import Record
 from dataengine.sources.source import Source
 from dataengine.view import Table, View
 
@@ -206,6 +207,27 @@ def evidence(**facts: Any) -> str:
 
 KEPT_OF_A_BAD_RECORD = 2_000
 """Characters of a quarantined record that are kept to recognise it by."""
+
+
+def failed_row(
+    source: str, record: Record, reason: str, table: str | None = None
+) -> dict[str, Any]:
+    """A record that becomes no row, as a row of FAILED; `reason` is `short: detail`.
+
+    `table` names the one of a source's tables that the record is of, where it has several.
+    """
+    short, _, detail = reason.partition(": ")
+    short = short if detail else reason
+    file = {"file": record.file} if record.file and not table else {}
+    where = ({"table": table} if table else {}) | {"row": record.row} | file
+    raw = record.raw or ("" if record.value is None else recognisable(record.value))
+    return {
+        "source": source,
+        "row": record.row,
+        "reason": f"{table}: {short}" if table else short,
+        "evidence": evidence(**where, detail=detail or reason),
+        "record": raw[:KEPT_OF_A_BAD_RECORD],
+    }
 
 
 def recognisable(value: dict[str, Any]) -> str:

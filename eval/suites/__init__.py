@@ -1,4 +1,4 @@
-"""The suites: what is measured is what is protected.
+"""Eval suites by name, tier, file or folder: what is measured is what is protected.
 
     from eval.suites import load
 
@@ -17,7 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import get_args
 
-from eval.suites.item import Item, SuiteError
+from dataengine.errors import UserError
+from eval.suites.item import Item
 from eval.suites.suite import (
     Example,
     Fields,
@@ -39,7 +40,6 @@ __all__ = [
     "Policy",
     "Score",
     "Suite",
-    "SuiteError",
     "Tier",
     "load",
     "shipped",
@@ -65,7 +65,7 @@ def load(what: What, path: Path | None = None, hub: bool | None = None) -> list[
     default unless HF_HUB_OFFLINE is set) a suite without a local file is read from the Hub.
 
     A suite whose items are nowhere to be had is returned with `missing` set, never left out.
-    SuiteError for a name that means nothing, a file that is not there, two suites of one name.
+    UserError for a name that means nothing, a file that is not there, two suites of one name.
     """
     names = [what] if isinstance(what, str | Path) else list(what)
     found: dict[str, Suite] = {}
@@ -73,16 +73,16 @@ def load(what: What, path: Path | None = None, hub: bool | None = None) -> list[
         for suite in _named(name, path):
             before = found.get(suite.name)
             if before and before.file and suite.file and before.file != suite.file:
-                raise SuiteError(
+                raise UserError(
                     f"{before.file} and {suite.file} are both the suite {suite.name!r}; rename one"
                 )
             if before is None or before.file is None:
                 found[suite.name] = suite
     if not found:
-        raise SuiteError(f"no suites in {', '.join(map(str, names)) or 'an empty list'}")
+        raise UserError(f"no suites in {', '.join(map(str, names)) or 'an empty list'}")
     absent = [suite for suite in found.values() if suite.missing]
     if absent:
-        from eval.suites.hub import fetch
+        from eval.suites.hub_items import fetch
 
         fetch(absent, hub)
     return list(found.values())
@@ -101,7 +101,7 @@ def _named(what: str | Path, path: Path | None) -> list[Suite]:
     known = [*get_args(Tier), *shipped()]
     near = get_close_matches(str(what), known, 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise SuiteError(f"{what}: neither a tier, a suite, a file nor a folder{hint}")
+    raise UserError(f"{what}: neither a tier, a suite, a file nor a folder{hint}")
 
 
 def _in_folder(folder: Path) -> list[Suite]:
@@ -116,7 +116,7 @@ def _in_file(file: Path, path: Path | None) -> Suite:
     if file.suffix in (".yaml", ".yml"):
         return read_suite(file).located(path, file.parent)
     if file.suffix != ".jsonl":
-        raise SuiteError(f"{file}: a suite is a .yaml, a .jsonl or a folder of them")
+        raise UserError(f"{file}: a suite is a .yaml, a .jsonl or a folder of them")
     for suite in shipped().values():
         if suite.local and suite.local.file == file.name:
             return suite.located(file.parent)

@@ -1,4 +1,4 @@
-"""Verifiers by name. A verifier is one file in this folder; its name is the file's name.
+"""Verifier registry. A verifier is one file in this folder; its name is the file's name.
 
 A file is a verifier when it has a top-level `def verify(answer, ground_truth)`; it may also have
 

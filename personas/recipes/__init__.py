@@ -12,15 +12,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dataengine.errors import UserError
 from personas.recipe import Recipe
-
-
-class UnknownRecipe(ValueError):
-    """No recipe has this name."""
-
-
-class RecipeSettings(ValueError):
-    """A recipe does not have this setting, or not with this value."""
 
 
 @cache
@@ -32,11 +25,11 @@ def names() -> tuple[str, ...]:
 
 @cache
 def kind(name: str) -> type[Recipe]:
-    """The recipe's class. Raises UnknownRecipe, naming the nearest."""
+    """The recipe's class. Raises UserError, naming the nearest."""
     if name not in names():
         near = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names())}"
-        raise UnknownRecipe(f"no recipe is called {name!r}: {hint}")
+        raise UserError(f"no recipe is called {name!r}: {hint}")
     module = importlib.import_module(f"personas.recipes.{name}")
     found: type[Recipe] = next(
         thing
@@ -49,7 +42,7 @@ def kind(name: str) -> type[Recipe]:
 
 
 def recipe(name: str, **settings: Any) -> Recipe:
-    """The recipe of this name with these settings. Raises UnknownRecipe and RecipeSettings."""
+    """The recipe of this name with these settings. Raises UserError."""
     chosen = kind(name)
     try:
         return chosen(**settings)
@@ -59,4 +52,4 @@ def recipe(name: str, **settings: Any) -> Recipe:
         message = str(first["msg"]).removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             message = f"no such setting; {name} has {', '.join(chosen.model_fields)}"
-        raise RecipeSettings(f"recipe {name}: {key}: {message}") from None
+        raise UserError(f"recipe {name}: {key}: {message}") from None

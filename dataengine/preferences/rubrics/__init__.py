@@ -1,4 +1,4 @@
-"""The judge's rubrics: one Markdown file for each aspect, named as the aspect is."""
+"""Judge rubrics: one Markdown file for each aspect, named as the aspect is."""
 
 from functools import cache
 from pathlib import Path
