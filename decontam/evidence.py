@@ -114,7 +114,7 @@ def locate(
             item_spans[z, 0] = item_places[segments[z, 0], 0]
             item_spans[z, 1] = item_places[segments[z, 1], 1]
             first, last = segments[z, 2], segments[z, 3]
-            # Sentences may stand in another order than in the item: a segment begins before the last.
+            # Sentences may stand in another order than in the item: in an earlier turn.
             while text_words[text] > first:
                 text -= 1
             while first <= last:

@@ -1,6 +1,7 @@
 """Spans of evidence: they lie in the texts that they are about, whatever the order of what agrees."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -78,10 +79,7 @@ def test_spans_lie_in_their_turns(
     checker: Checker, file: Path, order: list[int], cuts: set[int]
 ) -> None:
     bounds = [0, *sorted(cuts), 4]
-    turns = [
-        " ".join(SENTENCES[i] for i in order[low:high])
-        for low, high in zip(bounds, bounds[1:], strict=False)
-    ]
+    turns = [" ".join(SENTENCES[i] for i in order[low:high]) for low, high in pairwise(bounds)]
     for line in evidence(checker, file, turns):
         assert line["row_spans"]
         for span in line["row_spans"]:
