@@ -33,7 +33,7 @@ AT_ONCE, PIECES = 4096, 1024
 # Below this cosine nothing is looked at: the least that a rephrased problem keeps.
 RETRIEVED = 0.70
 # With a judge the packaged model's candidates begin here: code and definitions come no nearer.
-DOUBTED = 0.62
+DOUBTED = 0.64
 # The texts of one look-up, and how many references one text can be near to.
 TOGETHER, NEAREST = 256, 16
 UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")

@@ -62,8 +62,11 @@ MAYBE = "maybe a paraphrase"
 NO_PASSAGE = "paraphrase without its passage"
 PASSAGE_ONLY = "paraphrased passage only"
 IN_DOUBT = (SEVERAL, MAYBE)
+# What a judge is asked about: these, and what the lexical tier found to agree a little too little.
+NEAR_COPY = "near"
+JUDGED = (*IN_DOUBT, NEAR_COPY)
 # Of so many items one row is asked about, or reviewed: the right one is among the nearest.
-MOST_IN_DOUBT = 5
+MOST_IN_DOUBT = 8
 # What the lexical tier found out about a row and an item, and nearness does not overrule.
 SETTLED = ("operators changed", "stock phrase", "words in passing",
            "shared question")  # fmt: skip

@@ -1,9 +1,9 @@
 """Whether a row asks an eval item's problem in other words: a model is asked, and decides.
 
-Only what the second tier of decontamination leaves in doubt is asked about (`maybe a paraphrase`,
-`paraphrase of one of several`), once for each row, with all questions that it came near to. Yes
-drops the row, no keeps it, and whoever gave no answer has decided nothing: the line stays for
-review. Each verdict is kept with its reason.
+Only what decontamination leaves in doubt is asked about (`maybe a paraphrase`, `paraphrase of one
+of several`, and the first tier's `near`), once for each row, with all questions that it came near
+to. Yes drops the row, no keeps it, and whoever gave no answer has decided nothing: the line stays
+for review. Each verdict is kept with its reason.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from dataengine.models.models import Query, Reply
 from dataengine.models.session import Session
 from dataengine.models.wire import Failure
 from decontam.findings import Findings, with_evidence
-from decontam.semantic import DROP, MAYBE, REVIEW, SEVERAL
+from decontam.semantic import DROP, JUDGED, NEAR_COPY, REVIEW
 from eval.verifiers.fence import fenced
 from personas.ask import Ask, Sampling
 
@@ -66,11 +66,7 @@ class Asked(NamedTuple):
 
     @classmethod
     def of(cls, lines: list[dict[str, Any]]) -> "Asked":
-        told: dict[tuple[int, int, int], str] = {}
-        for line in lines:
-            span, offset = line["row_spans"][0], line["row_text_start"]
-            start, end = span["start"], span["end"]
-            told[span["turn"], start, end] = line["row_text"][start - offset : end - offset]
+        told = dict(map(stretch, lines))
         whole = [
             text
             for (turn, start, end), text in sorted(told.items())
@@ -79,6 +75,17 @@ class Asked(NamedTuple):
             )
         ]
         return cls(lines, "\n\n".join(whole), list(dict.fromkeys(n["item_text"] for n in lines)))
+
+
+def stretch(line: dict[str, Any]) -> tuple[tuple[int, int, int], str]:
+    """Where in the row what came near stands (turn, start, end), and its text. What agrees word by
+    word is in pieces: their surroundings are read with them."""
+    text, first = line["row_text"], line["row_text_start"]
+    if line["rule"] == NEAR_COPY:
+        return (line["turn"], first, first + len(text)), text
+    span = line["row_spans"][0]
+    start, end = span["start"], span["end"]
+    return (span["turn"], start, end), text[start - first : end - first]
 
 
 def question(text: str, items: list[str], max_tokens: int) -> Ask:
@@ -99,13 +106,15 @@ def question(text: str, items: list[str], max_tokens: int) -> Ask:
 
 
 def judged(found: Findings, opened: Session, model: str, max_tokens: int, stage: str) -> Findings:
-    """`found` with the judge's decisions where the second tier was in doubt.
+    """`found` with the judge's decisions where the rules were in doubt.
 
     Raises:
         BudgetReached, EndpointDown: what was paid for until then is in the ledger.
     """
     lines = found.evidence.with_row_index("place").filter(
-        pl.col("rule").is_in([MAYBE, SEVERAL]) & (pl.col("decision") == REVIEW)
+        pl.col("rule").is_in(JUDGED)
+        & (pl.col("decision") == REVIEW)
+        & (pl.col("part") == "question")
     )
     rows = lines.partition_by("input", "row", maintain_order=True)
     asked = [Asked.of(row.to_dicts()) for row in rows]

@@ -276,7 +276,8 @@ def test_another_script_has_a_floor_of_its_own(second) -> None:
     assert found == [(2, "0", "maybe a paraphrase", 0.79)]
 
 
-def test_a_row_is_in_doubt_about_its_nearest_items_alone(second) -> None:
+def test_a_row_is_in_doubt_about_its_nearest_items_alone(second, monkeypatch) -> None:
+    monkeypatch.setattr("decontam.semantic.MOST_IN_DOUBT", 5)
     cosines = {f"quilt {letter}": 0.82 + place / 50 for place, letter in enumerate("cabgedf")}
     found = second(
         Model("spread", angled(**cosines), floor=0.8),

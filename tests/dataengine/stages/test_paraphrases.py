@@ -152,10 +152,42 @@ def test_of_a_row_s_stretches_the_widest_are_asked_about_in_order() -> None:
     def line(turn: int, start: int, end: int, item: str) -> dict[str, Any]:
         text = f"{turn}: the whole of this turn, of which a part came near"
         span = {"turn": turn, "start": start, "end": end}
-        return {"row_spans": [span], "row_text": text[2:], "row_text_start": 2, "item_text": item}
+        return {
+            "rule": "maybe a paraphrase", "turn": turn, "row_spans": [span], "row_text": text[2:],
+            "row_text_start": 2, "item_text": item,
+        }  # fmt: skip
 
-    asked = Asked.of([line(1, 3, 12, "b"), line(0, 7, 12, "a"), line(0, 3, 12, "b")])
+    lines = [line(1, 3, 12, "b"), line(0, 7, 12, "a"), line(0, 3, 12, "b")]
+    asked = Asked.of(lines)
     assert (asked.text, asked.questions) == ("the whole\n\nthe whole", ["b", "a"])
+    near = lines[0] | {"rule": "near"}
+    assert Asked.of([near, *lines[1:]]).text == f"the whole\n\n{near['row_text']}"
+
+
+def test_the_judge_is_asked_what_the_first_tier_found_near(
+    mixture, built, serving, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def judge(body: dict[str, Any]) -> str:
+        asked.append(body["messages"][-1]["content"])
+        return json.dumps({"rationale": "It is the same.", "same": True})
+
+    server = serving(judge)
+    models = {"wise": {"backend": "openai", "base_url": server.url, "model": "judge-1"}}
+    file = mixture({"judge": "wise"}, models=models)
+    item = "Which of the early masons laid the oldest granite bridge that still carries traffic?"
+    row = "Which of the first masons laid the oldest stone bridge that today still carries traffic?"
+    (tmp_path / "evals" / "mine.jsonl").write_text(json.dumps({"id": "1", "prompt": item}) + "\n")
+    chats = [
+        {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "Yes."}]}
+        for text in (row, OTHER)
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(chat) + "\n" for chat in chats))
+    built(file)
+    _, evidence = stage_tables(tmp_path / "out")
+    assert evidence.select("decision", "rule").rows() == [("drop", "near")]
+    assert len(asked) == 1 and row in asked[0] and item in asked[0]
 
 
 def test_what_a_ledger_holds_of_one_question_stays_valid() -> None:
