@@ -190,7 +190,8 @@ class Items:
 
     def _vectors(self, folder: Path) -> NDArray[np.float32]:
         """Vectors of all references, kept in a file for each suite: one more costs its own only."""
-        index, found = self.index, {}
+        index = self.index
+        found: dict[int, NDArray[np.float32]] = {}
         for suite in range(len(index.suites)):
             parts = index.item_parts[index.item_suite == suite][:, [QUESTION, PASSAGE]]
             held = np.unique(parts[parts >= 0]).tolist()

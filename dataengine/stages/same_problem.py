@@ -93,16 +93,15 @@ def question(text: str, items: list[str], max_tokens: int) -> Ask:
 
     One question is asked about in words of its own: what a ledger holds of it stays valid."""
     sampling = Sampling(temperature=0.0, max_tokens=max_tokens, seed=0)
-    if len(items) == 1:
-        fence, task, form = {"question": items[0], "text": text}, TASK, Same
-    else:
+    fence, task = {"question": items[0], "text": text}, TASK
+    if len(items) > 1:
         numbered = {f"question {n}": item for n, item in enumerate(items, 1)}
-        fence, task, form = {"text": text, **numbered}, TASK_OF_SEVERAL, Which
+        fence, task = {"text": text, **numbered}, TASK_OF_SEVERAL
     messages = (
         {"role": "system", "content": SYSTEM},
         {"role": "user", "content": f"{fenced(fence)}\n\n{task}"},
     )
-    return Ask(messages, sampling, form)
+    return Ask(messages, sampling, Which if len(items) > 1 else Same)
 
 
 def judged(found: Findings, opened: Session, model: str, max_tokens: int, stage: str) -> Findings:

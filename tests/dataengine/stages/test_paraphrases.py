@@ -177,7 +177,7 @@ def test_the_judge_is_asked_what_the_first_tier_found_near(
     models = {"wise": {"backend": "openai", "base_url": server.url, "model": "judge-1"}}
     file = mixture({"judge": "wise"}, models=models)
     item = "Which of the early masons laid the oldest granite bridge that still carries traffic?"
-    row = "Which of the first masons laid the oldest stone bridge that today still carries traffic?"
+    row = "Which of the early masons laid the oldest stone bridge that still bears carts?"
     (tmp_path / "evals" / "mine.jsonl").write_text(json.dumps({"id": "1", "prompt": item}) + "\n")
     chats = [
         {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "Yes."}]}
