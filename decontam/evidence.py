@@ -114,6 +114,9 @@ def locate(
             item_spans[z, 0] = item_places[segments[z, 0], 0]
             item_spans[z, 1] = item_places[segments[z, 1], 1]
             first, last = segments[z, 2], segments[z, 3]
+            # Sentences may stand in another order than in the item: in an earlier turn.
+            while text_words[text] > first:
+                text -= 1
             while first <= last:
                 while text_words[text + 1] <= first:
                     text += 1
@@ -129,9 +132,9 @@ def locate(
                 row_spans[at, 1] = row_places[first - text_words[text], 0]
                 row_spans[at, 2] = row_places[stop - text_words[text], 1]
                 if text == own:
-                    if extents[n, 0] < 0:
+                    if extents[n, 0] < 0 or row_spans[at, 1] < extents[n, 0]:
                         extents[n, 0] = row_spans[at, 1]
-                    extents[n, 1] = row_spans[at, 2]
+                    extents[n, 1] = max(extents[n, 1], row_spans[at, 2])
                 at += 1
                 first = stop + 1
         row_bounds[n + 1] = at
