@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
+from dataengine import storage
 from dataengine.engines.handed import ENVIRONMENT, hand_out, perform_here
 from dataengine.engines.job import Done, Job
 from dataengine.errors import UserError
@@ -74,7 +75,7 @@ class Ray:
         self._task = ray.remote(num_cpus=1, max_retries=0)(perform_here)
 
     def run(self, job: Job, parts: Sequence[int]) -> Iterator[Done]:
-        file = hand_out(job, parts)
+        file = storage.address(hand_out(job, parts))
         left, waiting = iter(parts), dict[Any, int]()
         ahead = 2 * max(1, int(self._ray.cluster_resources().get("CPU", 0)))
         try:

@@ -40,9 +40,10 @@ def ray(address):
     _refuse_dead(address)
 
 
-def test_the_same_bytes_as_threads(ray, mixture, built, tmp_path):
-    built(mixture, "threads")
-    built(mixture, "ray", engine=ray)
+def test_the_same_bytes_as_threads(ray, replayed, tmp_path):
+    manifest = replayed("threads")
+    assert manifest["stages"][2]["kept"] == 12
+    replayed("ray", engine=ray)
     assert outputs(tmp_path / "ray") == outputs(tmp_path / "threads")
     assert not [*(tmp_path / "ray").rglob("jobs")]
 
