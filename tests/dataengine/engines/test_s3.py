@@ -120,7 +120,7 @@ def test_the_same_bytes_on_ray_whose_workers_have_copies_of_their_own(url, repla
         cluster.shutdown()
     assert outputs(tmp_path / "ray") == outputs(tmp_path / "local")
     (copy,) = (tmp_path / "workers").glob("dataengine-*/*")
-    assert [*copy.glob("files-*/*.rows.arrow")] and [*copy.glob("cache/*/names.json")]
+    assert [*copy.glob("*/*.rows.arrow")] and [*copy.glob("cache/*/names.json")]
 
 
 def test_the_same_bytes_on_slurm_and_what_an_element_says_comes_back(
@@ -136,9 +136,9 @@ def test_the_same_bytes_on_slurm_and_what_an_element_says_comes_back(
     monkeypatch.setenv("TMPDIR", str(tmp_path / "workers"))
     monkeypatch.setattr(slurm_engine, "PAUSE", 0.1)
     replayed("local")
-    replayed("slurm", engine=Slurm(array=2), work=storage.local(url))
-    assert outputs(tmp_path / "slurm") == outputs(tmp_path / "local")
-    assert [*(tmp_path / "workers").glob("dataengine-*/*/files-*/*.rows.arrow")]
+    replayed("on-slurm", engine=Slurm(array=2), work=storage.local(url))
+    assert outputs(tmp_path / "on-slurm") == outputs(tmp_path / "local")
+    assert [*(tmp_path / "workers").glob("dataengine-*/*/*/*.rows.arrow")]
 
 
 BUILD = (

@@ -48,8 +48,8 @@ def asked(slurm, command):
 
 def test_the_same_bytes_as_threads(slurm, replayed, tmp_path):
     replayed("threads")
-    replayed("slurm", engine=Slurm(array=2))
-    assert outputs(tmp_path / "slurm") == outputs(tmp_path / "threads")
+    replayed("on-slurm", engine=Slurm(array=2))
+    assert outputs(tmp_path / "on-slurm") == outputs(tmp_path / "threads")
 
 
 def test_elements_share_the_parts_and_each_is_made_once(slurm, job, notes, tmp_path):
@@ -94,5 +94,5 @@ def test_without_slurm_it_is_told_where_to_run(monkeypatch):
 @pytest.mark.skipif(not answers(), reason="there is no Slurm here (sinfo does not answer)")
 def test_the_same_bytes_on_a_real_slurm(replayed, tmp_path):
     replayed("threads")
-    replayed("slurm", engine=Slurm(array=2))
-    assert outputs(tmp_path / "slurm") == outputs(tmp_path / "threads")
+    replayed("on-slurm", engine=Slurm(array=2))
+    assert outputs(tmp_path / "on-slurm") == outputs(tmp_path / "threads")
