@@ -51,7 +51,7 @@ class Seen:
 
     def look(self, root: int) -> None:
         """Look at a process and all below it."""
-        for pid in _below(root):
+        for pid in below(root):
             try:
                 stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 status = dict(
@@ -78,7 +78,7 @@ class Seen:
         self.most[who] = max(self.most.get(who, 0), int(told.split()[0]) << 10)
 
 
-def _below(root: int) -> Iterator[int]:
+def below(root: int) -> Iterator[int]:
     """A process and its descendants."""
     yield root
     for task in Path(f"/proc/{root}/task").glob("*/children"):
@@ -87,7 +87,7 @@ def _below(root: int) -> Iterator[int]:
         except OSError:
             continue
         for child in children:
-            yield from _below(int(child))
+            yield from below(int(child))
 
 
 def chats(rows: int, file: Path, items: list[str]) -> None:

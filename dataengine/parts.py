@@ -186,14 +186,13 @@ def write(
 
 def written(table: pa.Table, file: Path, compression: str | None = None) -> None:
     """Write an Arrow IPC file under its name by one rename."""
-    partial = storage.partial(file)
     options = pa.ipc.IpcWriteOptions(compression=compression)
     with (
+        storage.writing(file) as partial,
         pa.OSFile(str(partial), "wb") as sink,
         pa.ipc.new_file(sink, table.schema, options=options) as out,
     ):
         out.write_table(table.combine_chunks())
-    storage.finish(partial, file)
 
 
 def compact(rows: pl.DataFrame) -> pa.Table:

@@ -135,24 +135,26 @@ def _of(path: Path) -> Store | None:
     return None
 
 
-def partial(file: Path) -> Path:
-    """Where to write what `finish` then gives its name: no two writers have the same."""
-    if _of(file):
+@contextmanager
+def writing(file: Path) -> Iterator[Path]:
+    """Where to write what is then given its name: by one rename, on an object store by one put. No
+    two writers have the same place, and one that fails leaves nothing."""
+    store, partial = _of(file), file.with_name(f"tmp-{_WRITER}-{file.name}")
+    if store:
         file.parent.mkdir(parents=True, exist_ok=True)
-    return file.with_name(f"tmp-{_WRITER}-{file.name}")
-
-
-def finish(written: Path, file: Path) -> None:
-    """Give a file that was written whole its name: by one rename, on an object store by one put."""
-    store = _of(file)
-    if store is None:
-        written.rename(file)
-        return
-    with store.noted(file) as held:
-        store.fs.pipe_file(store.key(file), written.read_bytes())
-        tag = store.tag(file)
-        written.rename(file)
-        store.note(file, held, tag or "")
+    try:
+        yield partial
+        if store is None:
+            partial.rename(file)
+            return
+        with store.noted(file) as held:
+            store.fs.pipe_file(store.key(file), partial.read_bytes())
+            tag = store.tag(file)
+            partial.rename(file)
+            store.note(file, held, tag or "")
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def exists(file: Path) -> bool:
@@ -203,7 +205,8 @@ def fetch(file: Path) -> Path:
         raise FileNotFoundError(2, "no such object", store.key(file))
     with store.noted(file) as held:
         if held.read().decode() != tag or not file.exists():
-            brought = partial(file)
+            brought = file.with_name(f"tmp-{_WRITER}-{file.name}")
+            file.parent.mkdir(parents=True, exist_ok=True)
             store.fs.get_file(store.key(file), str(brought))
             brought.rename(file)
         store.note(file, held, tag)
@@ -221,9 +224,8 @@ def keep(folder: Path) -> None:
         with store.noted(file) as held:
             store.fs.pipe_file(store.key(file), file.read_bytes())
             store.note(file, held, store.tag(file) or "")
-    whole = partial(folder / KEPT)
-    whole.write_bytes(orjson.dumps([file.relative_to(folder).as_posix() for file in files]))
-    finish(whole, folder / KEPT)
+    with writing(folder / KEPT) as partial:
+        partial.write_bytes(orjson.dumps([file.relative_to(folder).as_posix() for file in files]))
 
 
 def _kept(folder: Path, file: Path) -> bool:

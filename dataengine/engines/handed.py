@@ -58,9 +58,8 @@ def hand_out(job: Job, parts: Sequence[int]) -> Path:
     folder = job.context.folder / "jobs"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{job.verb}-{time.time_ns()}.pickle"
-    partial = storage.partial(file)
     starts = {}
-    with partial.open("wb") as out:
+    with storage.writing(file) as partial, partial.open("wb") as out:
         for part in parts:
             starts[part] = out.tell()
             storage.dump(job.tasks[part], out)
@@ -68,7 +67,6 @@ def hand_out(job: Job, parts: Sequence[int]) -> Path:
         pickle.dump((job.fingerprint, versions.here(), list(parts)), out)
         storage.dump(replace(job, tasks=FileTasks(file, starts)), out)
         out.write(end.to_bytes(8, "little"))
-    storage.finish(partial, file)
     return file
 
 

@@ -54,7 +54,10 @@ def connected(workers: int, address: str | None = None) -> Iterator["Ray"]:
 
 def _refuse_dead(address: str) -> None:
     """Ask a cluster for its status in a process that can be ended, as Ray's client cannot be."""
-    asked = [sys.executable, "-m", "ray.scripts.scripts", "status", "--address", address]
+    code = (
+        f"import signal; signal.alarm({PATIENCE + 1}); from ray.scripts.scripts import main; main()"
+    )
+    asked = [sys.executable, "-c", code, "status", "--address", address]
     try:
         done = subprocess.run(asked, capture_output=True, text=True, timeout=PATIENCE)
     except subprocess.TimeoutExpired:

@@ -119,9 +119,8 @@ def main() -> None:
     for part in parts_in(file)[element :: int(os.environ["SLURM_ARRAY_TASK_COUNT"])]:
         done = perform_here(address, fingerprint, part)
         if done.error:
-            partial = storage.partial(_failure(file, part))
-            partial.write_bytes(pickle.dumps(done))
-            storage.finish(partial, _failure(file, part))
+            with storage.writing(_failure(file, part)) as partial:
+                partial.write_bytes(pickle.dumps(done))
 
 
 if __name__ == "__main__":

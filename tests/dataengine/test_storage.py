@@ -36,9 +36,8 @@ def url(node):
 
 def put(url, name, data):
     file = storage.local(url) / name
-    written = storage.partial(file)
-    written.write_bytes(data)
-    storage.finish(written, file)
+    with storage.writing(file) as partial:
+        partial.write_bytes(data)
     return file
 
 
@@ -78,7 +77,10 @@ def test_a_copy_is_brought_once_and_again_when_the_object_is_another(url, node, 
 
 def test_a_writer_that_dies_in_the_middle_leaves_nothing_that_looks_whole(url, node, monkeypatch):
     file = storage.local(url) / "000000.arrow"
-    storage.partial(file).write_bytes(b"half")  # died while writing
+    with pytest.raises(KeyboardInterrupt), storage.writing(file) as partial:
+        partial.write_bytes(b"half")  # died while writing
+        raise KeyboardInterrupt
+    assert not partial.exists()
     assert not storage.exists(file) and not file.exists() and storage.listed([file]) == set()
 
     def dies(*_, **__):

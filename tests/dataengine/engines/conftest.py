@@ -2,7 +2,9 @@
 
 import json
 import random
+import shutil
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
@@ -120,6 +122,20 @@ def outputs(folder):
     shown = [p for p in sorted(folder.rglob("*")) if not p.name.startswith("ledger.sqlite")]
     files = [p for p in shown if p.is_file() and ".work" not in p.parts]
     return {str(p.relative_to(folder)): p.read_bytes() for p in files}
+
+
+@pytest.fixture
+def little_room(tmp_path):
+    """A disk of 1 MB at tmp_path/made; little_room(size) makes it larger."""
+    disk = tmp_path / "made"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount a tmpfs")
+    yield lambda size: subprocess.run(
+        ["mount", "-o", f"remount,size={size}", str(disk)], check=True
+    )
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 @pytest.fixture
