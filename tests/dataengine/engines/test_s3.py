@@ -102,7 +102,9 @@ def test_the_same_bytes_as_on_a_file_system_and_another_machine_goes_on_for_noth
     assert generated and objects(url) == put
 
 
-def test_the_same_bytes_on_ray_whose_workers_have_copies_of_their_own(url, replayed, tmp_path):
+def test_the_same_bytes_on_ray_whose_workers_have_copies_of_their_own(
+    url, replayed, tmp_path, monkeypatch
+):
     pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[ray]'")
     from ray.cluster_utils import Cluster
 
@@ -112,6 +114,7 @@ def test_the_same_bytes_on_ray_whose_workers_have_copies_of_their_own(url, repla
         patch.setenv("TMPDIR", str(tmp_path / "workers"))
         patch.setenv("RAY_TMPDIR", "/tmp")
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        monkeypatch.setattr("dataengine.engines.ray.PATIENCE", 60)  # the machine may be busy
         cluster = Cluster(True, head_node_args={"num_cpus": 2, "include_dashboard": False})
     try:
         with connected(2, cluster.address) as engine:
