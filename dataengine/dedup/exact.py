@@ -17,8 +17,8 @@ from dataengine.view import View
 
 SCHEMA = {"at": pl.Int64, "of": pl.Int64}
 HELD = np.dtype([("keys", np.uint64, 2), ("at", np.int64), ("pinned", np.bool_)])
-BUCKET_ROWS = 4 << 20
-"""Rows of one bucket, about: each takes some 150 bytes while they are compared."""
+BUCKET_ROWS = 2 << 20
+"""Rows of one bucket, about: each takes some 270 bytes while they are compared."""
 
 
 class Keyed(NamedTuple):
