@@ -48,9 +48,9 @@ def candidates(
     sketches: np.ndarray, ranked: np.ndarray, bands: Bands, threshold: float, threads: int
 ) -> Candidates:
     """Candidates of the rows in `ranked` (int32, best first); the others have none."""
-    rows = len(sketches)
-    found, crowds = Candidates.empty(rows), np.arange(rows, dtype=np.int32)
-    following, crowded = np.empty(rows, np.int32), np.full(rows, EMPTY, np.int32)
+    count = len(sketches)
+    found, crowds = Candidates.empty(count), np.arange(count, dtype=np.int32)
+    following, crowded = np.empty(count, np.int32), np.full(count, EMPTY, np.int32)
     keys = np.empty(len(ranked), np.uint64)
     limits = bands.gate(threshold), bands.expected((1 + threshold) / 2)
     shares = np.linspace(0, len(ranked), threads + 1).astype(np.int64)
