@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from dataengine import engines
+from dataengine import engines, storage
 from dataengine.built import Built
 from dataengine.command import command, run_command
 from dataengine.document import Document
@@ -37,9 +37,11 @@ def main(
         Path | None, typer.Option(help="Where to build; builds/<name> by default.")
     ] = None,
     work: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="Where the steps' files lie, as all workers see it; OUT/.work by default."
+            metavar="PATH|URL",
+            help="Where the steps' files lie, as all workers see it (a folder or s3://BUCKET/NAME);"
+            " OUT/.work by default.",
         ),
     ] = None,
     plan_only: Annotated[
@@ -100,8 +102,9 @@ def main(
         _tell(found, folder, None, None, as_json)
         return
     steps = plan(described, limit)
+    steps_lie = storage.local(work) if work else None
     if plan_only:
-        show_plan(steps, folder, work or folder / ".work", as_json)
+        show_plan(steps, folder, steps_lie or folder / ".work", as_json)
         return
     if limit and publish:
         raise UserError(
@@ -117,7 +120,7 @@ def main(
         _refuse_missing(described, publish)
         options = {"address": address, "partition": partition, "array": array, "time": time}
         with engines.opened(engine, workers, **options) as opened:
-            built = build(document, steps, folder, workers, progress, opened, work, compress)
+            built = build(document, steps, folder, workers, progress, opened, steps_lie, compress)
     else:
         progress.note(f"{gone}; publishing the build that is in {folder}")
     done = push = None

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field, field_validator, model_validator
 
+from dataengine import storage
 from dataengine.config import Config
 from dataengine.decisions import Decided
 from dataengine.errors import UserError
@@ -211,10 +212,13 @@ class Decontaminate(Stage):
     def _checker(self, context: Context) -> Any:
         from decontam import ahead
         from decontam.check import Checker, as_suite
+        from decontam.index import kept_in
 
         ahead.wait(ahead.READING)
         try:
-            return Checker.of([as_suite(s, {}) for s in self._present], context.cache, True)
+            suites = [as_suite(s, {}) for s in self._present]
+            with storage.kept(kept_in(suites, context.cache)):
+                return Checker.of(suites, context.cache, True)
         except ValueError as error:
             raise UserError(f"decontaminate: {error}") from None
 

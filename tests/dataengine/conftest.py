@@ -98,9 +98,10 @@ def built(tmp_path: Path) -> Callable[..., dict[str, Any]]:
         workers: int = 2,
         limit: int | None = None,
         engine: Engine | None = None,
+        work: Path | None = None,
     ) -> Any:
         steps, progress = plan(load(mixture), limit), Progress(quiet=True)
-        return build(Document(mixture), steps, tmp_path / out, workers, progress, engine)
+        return build(Document(mixture), steps, tmp_path / out, workers, progress, engine, work)
 
     return run
 
