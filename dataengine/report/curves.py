@@ -60,7 +60,7 @@ def _near(built: Built) -> Curve | None:
 
 
 def _decontaminated(built: Built) -> Curve | None:
-    files = built.evidence("decisions")
+    files = built.evidence_files("decisions")
     if not files:
         return None
     scores = (
@@ -79,7 +79,7 @@ def _measured(built: Built) -> Iterator[Curve]:
     """Of pass rates and of margins."""
     margins = [f for _, f in built.data() if "margin" in pq.read_schema(f).names]
     measures = (
-        ("Pass rate", "pass_rate", PASSED, built.evidence("pass_rates")),
+        ("Pass rate", "pass_rate", PASSED, built.evidence_files("pass_rates")),
         ("Margin", "margin", BETTER, margins),
     )
     for title, name, says, files in measures:
