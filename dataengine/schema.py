@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import core_schema
 
 Schema = dict[str, Any]
 Handler = Callable[[Any], Schema]
@@ -33,7 +34,7 @@ class Named:
         models = dict(sorted(self.models().items()))
         plain = [name for name, model in models.items() if _needs_nothing(model)]
         settings = {
-            name: {"anyOf": [handler(model.__pydantic_core_schema__), {"type": "null"}]}
+            name: handler(core_schema.nullable_schema(model.__pydantic_core_schema__))
             for name, model in models.items()
         }
         one: Schema = {"type": "object", "properties": settings, "additionalProperties": False}
@@ -49,7 +50,8 @@ class OneOf:
         self.models = models
 
     def __get_pydantic_json_schema__(self, core: Any, handler: Handler) -> Schema:
-        return {"anyOf": [handler(model.__pydantic_core_schema__) for model in self.models()]}
+        kinds = [model.__pydantic_core_schema__ for model in self.models()]
+        return handler(core_schema.union_schema(list(kinds)))
 
 
 class Names:
