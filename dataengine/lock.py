@@ -10,6 +10,7 @@ from dataengine.account import Finished
 from dataengine.document import Document
 from dataengine.plan import Plan
 from dataengine.sources import REGISTRY as SOURCES
+from dataengine.sources import further
 
 HEAD = """\
 # Rebuilds the same bytes: python -m dataengine.build mixture.lock.yaml
@@ -46,7 +47,7 @@ def lock(document: Document, plan: Plan, finished: list[Finished], out: Path) ->
     if words:
         about = _relative(data["publish"]["about"], start)
         data["publish"] = data["publish"] | {"about": about, "content": words.content}
-    local = LOCAL.union(SOURCES.codes())  # another package's source may have files as well
+    local = LOCAL.union(further())  # which may have files as well
     if words or any(entry.keys() & local for entry in data["sources"]) or REACHING & data.keys():
         data["base"] = os.path.relpath(start.resolve(), out.resolve())
     data["sources"] = [
@@ -65,7 +66,7 @@ def _pinned(entry: Any, figures: Any, start: Path) -> Any:
     if not isinstance(entry, dict):
         return _relative(entry, start) if isinstance(entry, str) else entry
     told = figures if isinstance(figures, dict) else {}
-    theirs = [key for key in SOURCES.codes() if key in entry]
+    theirs = [key for key in further() if key in entry]
     named = ("path", "build", *theirs)
     paths = {key: _relative(entry[key], start) for key in named if key in entry}
     parts = {key: _pinned(entry[key], told.get(key), start) for key in PARTS if key in entry}

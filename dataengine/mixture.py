@@ -30,6 +30,7 @@ from dataengine.publish.config import Publish
 from dataengine.row import Kind
 from dataengine.schema import Named, OneOf
 from dataengine.sources import REGISTRY as SOURCES
+from dataengine.sources import further
 from dataengine.sources.files import FileSource
 from dataengine.sources.generated import GeneratedSource
 from dataengine.sources.hub import HubSource
@@ -51,7 +52,7 @@ def _one_origin(value: Any) -> Any:
     if not isinstance(value, dict):
         keys = f"name: and one of {', '.join(f'{key}:' for key in ORIGINS)}"
         raise PydanticCustomError("origin", f"a source is a mapping with {keys}")
-    known = [*ORIGINS, *SOURCES.codes()]
+    known = [*ORIGINS, *further()]
     given = [key for key in known if key in value]
     if len(given) != 1:
         problem = f"{' and '.join(given)} are both given: keep one" if given else "says no origin"
@@ -68,10 +69,10 @@ def _origin(value: Any) -> str | None:
 
 
 def _of_a_plugin(value: Any, info: ValidationInfo) -> Source:
-    """A source of another package's kind."""
+    """A source of a kind that the schema does not know by itself."""
     if isinstance(value, Source):
         return value
-    key = next(key for key in SOURCES.codes() if key in value)
+    key = next(key for key in further() if key in value)
     return _validated(SOURCES.get(key), value, info)
 
 
@@ -92,7 +93,7 @@ AnySource = Annotated[
     ],
     Discriminator(_origin),
     BeforeValidator(_one_origin),
-    OneOf(lambda: [*ORIGINS.values(), *map(SOURCES.get, SOURCES.codes())]),
+    OneOf(lambda: [*ORIGINS.values(), *map(SOURCES.get, further())]),
 ]
 
 
@@ -295,8 +296,8 @@ def _with_base(source: Any, base: Path) -> Any:
 
 
 def _has_a_base(source: dict[str, Any]) -> bool:
-    """Whether it is a source of another package that may have files beside the mixture."""
-    return any("base" in SOURCES.get(key).model_fields for key in SOURCES.codes() if key in source)
+    """Whether it is a source of a further kind that may have files beside the mixture."""
+    return any("base" in SOURCES.get(key).model_fields for key in further() if key in source)
 
 
 def _base(info: ValidationInfo) -> Path:

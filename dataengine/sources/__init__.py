@@ -13,6 +13,8 @@ from dataengine.registry import Registry
 
 _KEY = re.compile(r"^    key: ClassVar\[str\] = \"(\w+)\"", re.MULTILINE)
 HOMES = ("sources", "preferences")
+FIRST = ("path", "hub", "recipe", "candidates")
+"""The kinds that a mixture's own schema knows, in the order in which errors name them."""
 
 
 def _own() -> Mapping[str, Callable[[], Any]]:
@@ -37,3 +39,8 @@ def _source(key: str, found: Any) -> Any:
 
 REGISTRY: Registry[Any] = Registry("source", _own, _source)
 """Every kind of source by the key that marks it."""
+
+
+def further() -> list[str]:
+    """The keys of the kinds beside the first ones: of a file added here, or of other packages."""
+    return [key for key in REGISTRY.names() if key not in FIRST]

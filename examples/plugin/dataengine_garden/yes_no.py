@@ -26,3 +26,7 @@ def agree(a, b):
 def label(answer):
     said = first_word(answer)
     return said if said in ("yes", "no") else None
+
+
+def ground_truth(item):
+    return first_word(str(item["answer"]))
