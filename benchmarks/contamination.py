@@ -114,7 +114,8 @@ def peer(
     for name in names:
         (chosen / f"{name}.jsonl").write_bytes((evals / f"{name}.jsonl").read_bytes())
     split(path, work / "parts", parts=1)
-    subprocess.run(peer_command(python, chosen, work / "parts", work), check=True)
+    command = peer_command(python, chosen, work / "parts", work)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     found = set()
     for report in sorted((work / "report").rglob("*.jsonl")):
         for line in report.read_text("utf-8").splitlines():

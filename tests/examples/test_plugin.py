@@ -23,7 +23,8 @@ def installed(tmp_path_factory):
     if "setuptools" in done.stderr and done.returncode:
         pytest.skip("needs setuptools 80 to install the plugin without an isolated build")
     assert done.returncode == 0, done.stderr
-    shutil.rmtree(home / "checkout" / "dataengine_garden")
+    for left in ("dataengine_garden", "dataengine_garden.egg-info", "build"):
+        shutil.rmtree(home / "checkout" / left, ignore_errors=True)
     return home
 
 
