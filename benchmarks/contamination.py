@@ -1,7 +1,6 @@
 """Precision and recall of decontamination on labelled, planted rows, side by side.
 
     python -m benchmarks.contamination [--data benchmarks/data] [--suites NAME ...] [--per-kind 60]
-                                       [--peers PYTHON]
 
 Items of the suites in DATA/evals are planted in turns of DATA/train as `decontam selftest` plants
 them, kind by kind, with rows that only look like leaks, and as many rows of published train splits
@@ -11,22 +10,19 @@ stay and does; kinds that are only to be reported count in neither. Methods:
 
     ours      decontam's default rules
     tulu3     the published rule of Tülu 3 (8-grams, over half of an item's tokens, user turns)
-    8-gram    a row that shares any run of 8 words with an item
-    ai2       AI2 decon, where --peers names a Python that has `decontaminate` installed
+    8-gram    a row that shares any run of 8 words with an item's question
 """
 
 import argparse
 import json
 import random
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.decontamination import peer_command, split
 from benchmarks.fetch import DATA
 from decontam.check import as_suite, check
 from decontam.selftest import own_turns, plant
@@ -46,7 +42,6 @@ def main() -> None:
     arguments.add_argument("--suites", nargs="+", default=SUITES, help="suites to protect")
     arguments.add_argument("--per-kind", type=int, default=60)
     arguments.add_argument("--seed", type=int, default=0)
-    arguments.add_argument("--peers", help="a Python with `decontaminate` installed")
     given = arguments.parse_args()
     evals, train = given.data / "evals", sorted((given.data / "train").glob("*.jsonl"))
     if not evals.is_dir() or not train:
@@ -63,8 +58,6 @@ def main() -> None:
             "tulu3": set(check([path], suites, method="tulu3").dropped),
             "8-gram": shared_runs(rows, suites),
         }
-        if given.peers:
-            found["ai2"] = peer(given.peers, evals, path, rows, Path(folder), given.suites)
     print(table(labels, found))
 
 
@@ -103,26 +96,6 @@ def shared_runs(rows: Rows, suites: list[Any], n: int = 8) -> set[str]:
 def runs(text: str, n: int) -> Iterable[int]:
     words = WORD.findall(text.casefold())
     return (hash(tuple(words[at : at + n])) for at in range(len(words) - n + 1))
-
-
-def peer(
-    python: str, evals: Path, path: Path, rows: Rows, work: Path, names: Iterable[str]
-) -> set[str]:
-    """What AI2 decon reports, by the rows' ids."""
-    chosen = work / "suites"
-    chosen.mkdir()
-    for name in names:
-        (chosen / f"{name}.jsonl").write_bytes((evals / f"{name}.jsonl").read_bytes())
-    split(path, work / "parts", parts=1)
-    command = peer_command(python, chosen, work / "parts", work)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    found = set()
-    for report in sorted((work / "report").rglob("*.jsonl")):
-        for line in report.read_text("utf-8").splitlines():
-            at = json.loads(line).get("training_line")
-            if at is not None:
-                found.add(rows[int(at)]["id"])
-    return found
 
 
 def table(labels: dict[str, tuple[str, bool | None]], found: dict[str, set[str]]) -> str:

@@ -10,7 +10,6 @@ from dataengine.parts import cut
 from dataengine.stages.stage import Context, Stage, Survey
 from dataengine.view import Table, View
 
-
 _SIDES = {"row": "text", "prompt": "prompt"}
 
 
