@@ -138,8 +138,9 @@ class Built(NamedTuple):
         from dataengine.publish import hub
 
         place, seen = self._place(repo, private)
-        more = {"private": seen, "allow_unknown_licence": allow_unknown_licence}
-        return hub.publish(self.folder, place, **more)
+        return hub.publish(
+            self.folder, place, private=seen, allow_unknown_licence=allow_unknown_licence
+        )
 
     def push(
         self,
@@ -156,8 +157,9 @@ class Built(NamedTuple):
         from dataengine.publish import hub
 
         place, seen = self._place(repo, private)
-        more = {"private": seen, "allow_unknown_licence": allow_unknown_licence}
-        return hub.push(self.folder, place, **more)
+        return hub.push(
+            self.folder, place, private=seen, allow_unknown_licence=allow_unknown_licence
+        )
 
     def _place(self, repo: str | None, private: bool | None) -> tuple[str, bool]:
         """Where to publish, and whether for oneself, once nothing unchecked stands in the way."""
