@@ -29,6 +29,7 @@ from typing import Any
 
 import polars as pl
 
+from benchmarks.fetch import DATA
 from decontam.agreement import SMALL
 from decontam.check import check
 from decontam.semantic import MAYBE, OTHER_NUMBERS, PARAPHRASE, SEVERAL
@@ -196,7 +197,7 @@ def suites(data: Path, of: str) -> list[tuple[str, str, list[dict[str, Any]], No
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--data", type=Path, required=True, help="see benchmarks/README.md")
+    arguments.add_argument("--data", type=Path, default=DATA, help="see benchmarks/README.md")
     arguments.add_argument("--half", choices=["test", "development"], default="test")
     arguments.add_argument("--wrong", action="store_true", help="print what is wrong or missed")
     given = arguments.parse_args()

@@ -1,18 +1,21 @@
 """Preference source configuration: candidates, judge, pairing rule."""
 
 import difflib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from dataengine.config import Config, unknown
 from dataengine.preferences import rubrics
 from dataengine.preferences.rules import Pairs
-from dataengine.row import Kind
+from dataengine.schema import Names
 from dataengine.sources.dataset_ref import DatasetRef
 from dataengine.sources.source import Source
+
+if TYPE_CHECKING:
+    from dataengine.mixture import Mixture
+    from dataengine.preferences.prefer import PreferenceReader
 
 
 class Given(DatasetRef):
@@ -144,7 +147,9 @@ class Judge(Config):
     """Who scores candidates, and in what: `rubrics/` has a file for each aspect."""
 
     model: str
-    aspects: list[str] = Field(default_factory=lambda: [*rubrics.DEFAULT], min_length=1)
+    aspects: list[Annotated[str, Names(rubrics.names)]] = Field(
+        default_factory=lambda: [*rubrics.DEFAULT], min_length=1
+    )
     max_tokens: int = Field(2_048, gt=0)
 
     @field_validator("aspects")
@@ -170,6 +175,8 @@ Candidates = Annotated[
 
 class PreferenceSource(Source):
     """Pairs made of candidates, by a rule, from scores or comparisons."""
+
+    key: ClassVar[str] = "candidates"
 
     candidates: Candidates
     """A table of answers (`prompt, model, text`, perhaps `score`), or who is to be asked."""
@@ -233,8 +240,22 @@ class PreferenceSource(Source):
         judging = {"judge.model": self.judge.model} if self.judge and self.judges else {}
         return used | judging
 
-    def check(self, models: Mapping[str, Any], kind: Kind) -> None:
+    def reader(self, mixture: "Mixture", limit: int | None) -> "PreferenceReader":
+        from dataengine.preferences.prefer import PreferenceReader
+
+        return PreferenceReader(
+            source=self,
+            kind=mixture.kind,
+            models=mixture.models,
+            usd=mixture.budget.usd if mixture.budget else None,
+            tokenizer=mixture.tokenizer,
+            seed=mixture.seed,
+            limit=limit,
+        )
+
+    def check(self, mixture: "Mixture") -> None:
         """Whether the mixture makes pairs, and has the models that are named. Raises ValueError."""
+        models, kind = mixture.models, mixture.kind
         if kind != "preference":
             raise ValueError(f"source {self.name}: candidates make pairs: write kind: preference")
         for key, name in self.names.items():

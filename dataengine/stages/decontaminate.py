@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from dataengine import storage
-from dataengine.config import Config
+from dataengine.config import Config, or_true
 from dataengine.decisions import Decided
 from dataengine.errors import UserError
 from dataengine.models.model_config import ModelConfig
@@ -65,17 +65,15 @@ class Decontaminate(Stage):
     missing: Literal["tell", "refuse"] | None = None
     """What becomes of a build where a suite's items are not at hand: it goes on, and says so in its
     summary, its card and its manifest, or it stops. By default it stops where it is published."""
-    paraphrases: Paraphrases | None = None
+    paraphrases: Annotated[
+        Paraphrases | None,
+        BeforeValidator(or_true, json_schema_input_type=bool | Paraphrases | None),
+    ] = None
     """`true`, or {judge: MODEL}: paraphrases too, in the rows that hold no item as it is."""
     review: str | None = None
     """A CSV file of a person's decisions (row, item, decision: keep or drop, who, note), which
     stand in place of the rules'; the report of a build writes one."""
     base: Path = Field(default=Path(), exclude=True)
-
-    @field_validator("paraphrases", mode="before")
-    @classmethod
-    def _true_is_the_default(cls, value: Any) -> Any:
-        return {} if value is True else None if value is False else value
 
     def explain(self) -> str:
         second = self.paraphrases

@@ -20,6 +20,7 @@ class Difficulty(Stage):
     """Keeps the tasks that the policy solves sometimes: its pass rate is within the band."""
 
     name: ClassVar[str] = "difficulty"
+    verifies: ClassVar[bool] = True
 
     policy: str
     """The model whose pass rate is measured, as the mixture's `models:` call it."""

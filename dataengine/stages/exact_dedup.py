@@ -11,6 +11,8 @@ from dataengine.parts import cut
 from dataengine.stages.stage import Context, Stage, Survey
 from dataengine.view import Table, View
 
+_SIDES = {"row": "text", "prompt": "prompt"}
+
 
 class ExactDedup(Stage):
     """Drops rows whose normalised prompt or whole text has been seen before."""
@@ -24,7 +26,7 @@ class ExactDedup(Stage):
     """Sources whose rows are never dropped; otherwise the first source listed wins."""
 
     def explain(self) -> str:
-        return f"one row per {self.side}" + _protected(self.protect)
+        return f"one of the rows with an equal {_SIDES[self.side]}" + _protected(self.protect)
 
     def look(self, view: View, context: Context) -> pl.DataFrame | None:
         """128 bits of each row's prompt; those of whole rows are small columns already."""

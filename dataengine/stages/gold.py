@@ -20,6 +20,7 @@ class Gold(Stage):
     """Drops tasks whose gold answer fails their own verifier, or that nothing could satisfy."""
 
     name: ClassVar[str] = "gold"
+    verifies: ClassVar[bool] = True
     version: ClassVar[int] = 2
 
     def look(self, view: View, context: Context) -> pl.DataFrame | None:

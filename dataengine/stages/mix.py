@@ -32,7 +32,8 @@ class Mix(Stage):
     def explain(self) -> str:
         exact = [int(value) for unit, value in self.amounts.values() if unit == "rows"]
         open_ = [name for name, (unit, _) in self.amounts.items() if unit != "rows"]
-        parts = [f"{sum(exact):,} rows of {len(exact)} sources"] if exact else []
+        of = "1 source" if len(exact) == 1 else f"{len(exact)} sources"
+        parts = [f"{sum(exact):,} rows of {of}"] if exact else []
         parts += [f"{name}: {Amount(*self.amounts[name])}" for name in open_[:4]]  # type: ignore[arg-type]
         return ", ".join(parts) + (f", and {len(open_) - 4} more" if len(open_) > 4 else "")
 

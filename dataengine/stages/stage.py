@@ -127,6 +127,8 @@ class Stage(Config):
     alone: ClassVar[bool] = False
     """Whether it decides on every row by itself: then its decisions hold whatever the other stages
     decide, and which of several is counted is settled when decisions are joined."""
+    verifies: ClassVar[bool] = False
+    """Whether it asks verifiers: then those of other packages are part of its fingerprint."""
 
     def needs(self) -> dict[str, str]:
         """Hashes of what lies outside the config and changes the result (suites, files)."""
@@ -178,6 +180,7 @@ class Stage(Config):
 class Reader(Stage):
     """A stage without input: it brings rows in."""
 
+    verifies: ClassVar[bool] = True
     source: Source
     replays: ClassVar[bool] = True
     """Whether a part is the same whenever it is read, so that one that is there is not made again

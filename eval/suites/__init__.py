@@ -7,7 +7,8 @@
         print(suite.name, suite.missing or sum(1 for _ in suite.items()))
 
 One YAML file beside this one names each published suite; evaluation and decontamination read the
-same files.
+same files. Another package names its own in the entry-point group `dataengine.suites`: the suite's
+name, and the package in whose folder NAME.yaml lies.
 """
 
 import re
@@ -15,9 +16,10 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from dataengine.errors import UserError
+from dataengine.registry import Registry
 from eval.suites.item import Item
 from eval.suites.suite import (
     Example,
@@ -48,11 +50,31 @@ __all__ = [
 What = str | Path | Iterable[str | Path]
 
 
+def _suite(name: str, found: Any) -> Suite:
+    """A suite of ours from its file, or another package's from the package."""
+    if isinstance(found, Path):
+        return read_suite(found)
+    folder = Path(found.__file__).parent
+    suite = read_suite(folder / f"{name}.yaml")
+    if suite.name != name:
+        raise ValueError(f"{name}.yaml describes the suite {suite.name!r}")
+    return suite.at_home(folder)
+
+
+REGISTRY: Registry[Suite] = Registry(
+    "suite",
+    own=lambda: {
+        file.stem: lambda file=file: file  # type: ignore[misc]
+        for file in sorted(Path(__file__).parent.glob("*.yaml"))
+    },
+    fit=_suite,
+)
+
+
 @cache
 def shipped() -> dict[str, Suite]:
-    """Every suite that comes with the project, by name."""
-    files = sorted(Path(__file__).parent.glob("*.yaml"))
-    return {suite.name: suite for suite in map(read_suite, files)}
+    """Every suite that comes with the project or an installed package, by name."""
+    return {name: REGISTRY.get(name) for name in REGISTRY.names()}
 
 
 def load(what: What, path: Path | None = None, hub: bool | None = None) -> list[Suite]:

@@ -145,6 +145,7 @@ class Suite(_Strict):
     decontaminate: Policy = Policy()
     note: str | None = None
 
+    _home: Path | None = PrivateAttr(None)
     _file: Path | None = PrivateAttr(None)
     _rows: Rows | None = PrivateAttr(None)
     _commit: str | None = PrivateAttr(None)
@@ -172,10 +173,16 @@ class Suite(_Strict):
     def file(self) -> Path | None:
         return self._file
 
+    def at_home(self, folder: Path) -> "Suite":
+        """This suite with a folder of its own, where its file lies unless another has it."""
+        suite = self.model_copy()
+        suite._home = folder
+        return suite
+
     def located(self, *folders: Path | None) -> "Suite":
         """This suite reading its file from the first of `folders` that has it, or else missing."""
         suite = self.model_copy()
-        tried = [folder for folder in folders if folder is not None]
+        tried = [folder for folder in (*folders, self._home) if folder is not None]
         files = [folder / self.local.file for folder in tried] if self.local else []
         suite._file = next((file.resolve() for file in files if file.is_file()), None)
         if suite._file is None:

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 import yaml
 
-from dataengine.build import build
+from dataengine.build import execute as build
 from dataengine.document import Document
 from dataengine.engines.drive import Engine
 from dataengine.mixture import load

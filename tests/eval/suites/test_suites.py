@@ -26,7 +26,7 @@ def write(path: Path, *rows: object) -> Path:
 @pytest.mark.parametrize("tier", PUBLISHED)
 def test_a_tier_holds_the_published_suites(tier: str) -> None:
     names = {name for name, suite in shipped().items() if suite.tier == tier}
-    assert names == set(PUBLISHED[tier].split())
+    assert names >= set(PUBLISHED[tier].split())
 
 
 def test_a_plain_file_becomes_a_suite_of_its_name(tmp_path: Path) -> None:
