@@ -29,7 +29,7 @@ from decontam.evidence import Evidence, locate
 from decontam.index import NAMES, Index, Suite, build
 from decontam.jit import announce, is_on_disk
 from decontam.jsonl import Texts
-from decontam.search import measure
+from decontam.measure import Measured, measure
 from decontam.tokens import pack
 
 COMMAND = "from decontam.ahead import lean, main; lean(); main()"
@@ -172,10 +172,11 @@ def main() -> None:
     scanner = scan.Scanner(index)
     scanner.scan(batch, words)
     scanner.candidates[0] = 0
-    scanner.candidates[0, 6] = -1  # for the first item
     scanner.measured(scanner.candidates, 1, words)
-    numbers, shares = np.zeros((1, 9), np.int64), np.zeros(1, np.float32)
-    match = scanner.matches(scanner.candidates[:1], shares, shares, numbers, words)
+    measured = Measured.of(1)
+    for array in measured:
+        array[:] = 0
+    match = scanner.matches(scanner.candidates[:1], measured, words)
     list(scanner.traced(match, words))
 
 

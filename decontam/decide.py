@@ -15,7 +15,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from decontam.index import ANSWER, CHOICES, PASSAGE, QUESTION, SOLUTION_NATS
+from decontam.items import ANSWER, CHOICES, PASSAGE, QUESTION
+from decontam.seeds import SOLUTION_NATS
 
 # Agreement needed, by the nats aligned; linear in between.
 EVIDENCE = (10.0, 15.0, 25.0, 50.0, 100.0, 200.0)

@@ -1,14 +1,45 @@
-"""A batch of texts through the kernels: what matched, and how well."""
+"""Scan of a batch of texts: candidates, their measurements, and a table of matches."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from decontam.alignment import Workspace
 from decontam.batches import Batch
+from decontam.candidates import (
+    MOST_COPIES,
+    MOST_HITS,
+    CandidateIndex,
+    HitBuffers,
+    ask_of_passages,
+    find_candidates,
+)
+from decontam.columns import (
+    ALIGNED,
+    CANDIDATE_COLUMNS,
+    COPY,
+    END,
+    FIRST,
+    HIGH,
+    ITEM,
+    KIND,
+    LETTERS,
+    LOW,
+    MISSING,
+    NO_COPY,
+    NUMBERS,
+    NUMBERS_REPLACED,
+    OPERATORS_REPLACED,
+    REFERENCE,
+    ROW,
+    RUN,
+    SPAN,
+    TEXT,
+)
 from decontam.decide import (
     BY_WORD,
     CUT_NATS,
@@ -19,23 +50,12 @@ from decontam.decide import (
     PASSAGE_THERE,
     QUESTION_EDITED,
 )
-from decontam.index import CHOICES, PASSAGE, SHARED, Index
+from decontam.index import Index
+from decontam.items import CHOICES, PASSAGE, SHARED
+from decontam.measure import Items, Measured, References, measure
 from decontam.room import Room
-from decontam.search import (
-    COPY,
-    LETTERS,
-    LONGEST_ALIGNED,
-    MOST_COPIES,
-    MOST_HITS,
-    NO_COPY,
-    Hits,
-    Leads,
-    ask_of_passages,
-    find_candidates,
-    measure,
-    support,
-    trace,
-)
+from decontam.segments import trace
+from decontam.support import support
 from decontam.tokens import Offsets, text_at, tokenise
 from decontam.verbatim import Copies, wordless_copies
 from decontam.words import split_words, words_of
@@ -43,7 +63,6 @@ from decontam.words import split_words, words_of
 # A question asked by more items than this is looked at for the first of them only.
 MOST_ITEMS = 64
 CANDIDATES = 1 << 15
-WIDEST = 4 * LONGEST_ALIGNED
 
 
 @cache
@@ -59,12 +78,12 @@ def numerals() -> NDArray[np.uint32]:
     return words_of([f"{english} 一二三四五六七八九十百千万两半"]).words.astype(np.uint32)
 
 
-@dataclass(frozen=True)
-class BatchWords:
-    """A batch's words; `text_words` and `row_words` are each text's and each row's bounds."""
+class BatchWords(NamedTuple):
+    """A batch's words, as kernels read them; `text_words` and `row_words` are each text's and each
+    row's bounds, `squashed` and `operators` a hash of each text's letters and of its operators."""
 
     words: NDArray[np.uint64]
-    glue: NDArray[np.uint8]
+    operator_codes: NDArray[np.uint8]
     text_words: Offsets
     row_words: Offsets
     squashed: NDArray[np.uint64]
@@ -72,7 +91,7 @@ class BatchWords:
 
 
 class Scanner:
-    """One thread's buffers over one index; `scan` may be called for any number of batches."""
+    """One thread's scratch buffers over one index; `scan` may be called for any batches."""
 
     def __init__(self, index: Index) -> None:
         self.index = index
@@ -80,26 +99,25 @@ class Scanner:
         self.lengths = np.diff(index.offsets)
         self.owned = np.diff(index.owner_offsets).clip(max=MOST_ITEMS)
         longest = int(self.lengths.max())
-        table = 1 << int(np.ceil(np.log2(8 * longest + 4096)))
-        self.leads = Leads(
+        self.seeds = CandidateIndex(
             index.slots, index.postings, index.filter, index.offsets, index.seeds_needed,
             index.words, index.copy_anchor, index.copy_bounds, index.copy_members,
         )  # fmt: skip
-        self.copies = Copies(index)
-        self.hits = Hits.of(len(index.part), longest)
-        self.least_score = self._least_score(index.totals, np.arange(len(index.part)))
+        least_score = self._least_score(index.totals, np.arange(len(index.part)))
         # The score is the mean of two shares, neither above 1.
-        self.least_share = (2 * self.least_score - 1).astype(np.float32)
-        self.candidates = np.empty((CANDIDATES + MOST_COPIES + MOST_HITS, 7), np.int64)
+        least_share = (2 * least_score - 1).astype(np.float32)
+        self.references = References(
+            index.offsets, index.words, index.glue, index.weights, index.totals, index.stock,
+            index.own, index.operators, index.part, least_share, letters(), numerals(),
+        )  # fmt: skip
+        self.items = Items(index.owners, index.owner_offsets, index.item_parts)
+        self.copies = Copies(index)
+        self.hits = HitBuffers.of(len(index.part), longest)
+        self.work = Workspace.of(longest)
+        most = CANDIDATES + MOST_COPIES + MOST_HITS
+        self.candidates = np.empty((most, CANDIDATE_COLUMNS), np.int64)
+        self.asked = np.empty((CANDIDATES, CANDIDATE_COLUMNS), np.int64)
         self.segments = np.empty((max(CANDIDATES, longest), 4), np.int64)
-        self.asked = np.empty((CANDIDATES, 7), np.int64)
-        self.scores = np.empty((LONGEST_ALIGNED + 1, WIDEST + 1), np.float32)
-        self.kept = np.empty(table, np.int64)
-        self.table = np.empty(table, np.uint64)
-        self.table_at = np.empty(table, np.int32)
-        self.match = np.empty(longest + 1, np.int64)
-        self.windows = np.empty(max(table, WIDEST), np.uint32)
-        self.nats = np.empty(longest + 1, np.float32)
 
     def words(self, batch: Batch) -> BatchWords:
         """The batch's words, in this thread's room: good until the next batch's are asked for."""
@@ -109,31 +127,24 @@ class Scanner:
         row_words = read.offsets[batch.row_texts]
         return BatchWords(read.words, read.glue, read.offsets, row_words, squashed, read.operators)
 
-    def scan(self, batch: Batch, of: BatchWords) -> pl.DataFrame:
+    def scan(self, batch: Batch, words: BatchWords) -> pl.DataFrame:
         """Matches of the batch: one line per row, reference and item, columns as in `MATCH`."""
         found: list[pl.DataFrame] = []
         row = 0
         while row < len(batch.row_texts) - 1:
             row, count = find_candidates(
-                of.words,
-                of.text_words,
-                batch.row_texts,
-                of.squashed,
-                row,
-                self.leads,
-                self.hits,
-                self.candidates,
+                words, batch.row_texts, row, self.seeds, self.hits, self.candidates
             )
-            copies = np.flatnonzero(self.candidates[:count, 6] == COPY)
+            copies = np.flatnonzero(self.candidates[:count, KIND] == COPY)
             if len(copies):
-                there = self.copies.confirmed(self.candidates[copies], batch, of.text_words)
-                self.candidates[copies[~there], 6] = NO_COPY
-            found += self.measured(self.candidates, count, of)
-        wordless = self.wordless(batch, of)
-        found += self.measured(wordless, len(wordless), of) if len(wordless) else []
+                there = self.copies.confirmed(self.candidates[copies], batch, words.text_words)
+                self.candidates[copies[~there], KIND] = NO_COPY
+            found += self.measured(self.candidates, count, words)
+        wordless = self.wordless(batch, words)
+        found += self.measured(wordless, len(wordless), words) if len(wordless) else []
         return pl.concat(found) if found else pl.DataFrame(schema=MATCH)
 
-    def wordless(self, batch: Batch, of: BatchWords) -> NDArray[np.int64]:
+    def wordless(self, batch: Batch, words: BatchWords) -> NDArray[np.int64]:
         """Candidates for items without words, at the beginning of the texts that hold them."""
         index = self.index
 
@@ -141,120 +152,60 @@ class Scanner:
             return text_at(index.text_bytes, index.text_offsets, reference)
 
         found = wordless_copies(index.wordless, item_text, batch.data, batch.offsets)
-        out = np.zeros((len(found), 7), np.int64)
+        out = np.zeros((len(found), CANDIDATE_COLUMNS), np.int64)
+        out[:, KIND], out[:, ITEM] = COPY, -1
         for place, (reference, text) in enumerate(found):
             row = np.searchsorted(batch.row_texts, text, side="right") - 1
-            first = of.text_words[text]
-            out[place] = reference, row, first, first, text, 0, COPY
+            first = words.text_words[text]
+            out[place, [REFERENCE, ROW, LOW, HIGH, TEXT]] = reference, row, first, first, text
         return out
 
     def traced(
-        self, decided: pl.DataFrame, of: BatchWords
+        self, decided: pl.DataFrame, words: BatchWords
     ) -> Iterator[tuple[pl.DataFrame, NDArray[np.int64], NDArray[np.int64]]]:
         """Decided lines with the segments in which they agree and each line's bounds among them."""
-        index = self.index
         lines = decided.select("reference", "first", "end").to_numpy(order="c")
         done = 0
         while done < len(lines):
             bounds = np.zeros(len(lines) - done + 1, np.int64)
-            count = trace(
-                lines[done:],
-                len(lines) - done,
-                of.words,
-                index.offsets,
-                index.words,
-                index.weights,
-                self.scores,
-                self.kept,
-                self.table,
-                self.table_at,
-                self.match,
-                self.windows,
-                self.nats,
-                self.segments,
-                bounds,
-            )
+            left = lines[done:]
+            count = trace(left, words.words, self.references, self.work, self.segments, bounds)
             yield decided[done : done + count], self.segments, bounds
             done += count
 
     def measured(
-        self,
-        candidates: NDArray[np.int64],
-        count: int,
-        of: BatchWords,
+        self, candidates: NDArray[np.int64], count: int, words: BatchWords
     ) -> list[pl.DataFrame]:
-        index = self.index
-        shares, own = np.empty(count, np.float32), np.empty(count, np.float32)
-        numbers = np.empty((count, 9), np.int64)
-        measure(
-            candidates,
-            count,
-            of.words,
-            of.glue,
-            of.row_words,
-            index.offsets,
-            index.words,
-            index.glue,
-            index.weights,
-            index.totals,
-            index.stock,
-            index.own,
-            self.least_share,
-            letters(),
-            numerals(),
-            of.operators,
-            index.operators,
-            self.scores,
-            self.kept,
-            self.table,
-            self.table_at,
-            self.match,
-            self.windows,
-            self.nats,
-            numbers,
-            shares,
-            own,
-        )
+        """Matches among the first `count` candidates, and among those beside their passages."""
+        measured = Measured.of(count)
+        measure(candidates, words, self.references, self.work, measured)
         found = []
-        good = np.flatnonzero(self._promising(candidates[:count], shares, numbers))
+        good = np.flatnonzero(self._promising(candidates[:count], measured))
         if len(good):
-            found.append(self.matches(candidates[good], shares[good], own[good], numbers[good], of))
+            found.append(self.matches(candidates[good], measured.only(good), words))
         if candidates is self.candidates:
             done = 0
             while done < count:
                 done, asked = ask_of_passages(
-                    candidates,
-                    numbers,
-                    shares,
-                    done,
-                    count,
-                    index.part,
-                    index.offsets,
-                    index.owners,
-                    index.owner_offsets,
-                    index.item_parts,
-                    self.asked,
+                    candidates, done, measured, self.references, self.items, self.asked
                 )
                 if asked:
-                    found += self.measured(self.asked, asked, of)
+                    found += self.measured(self.asked, asked, words)
         return found
 
-    def _promising(
-        self,
-        candidates: NDArray[np.int64],
-        shares: NDArray[np.float32],
-        numbers: NDArray[np.int64],
-    ) -> NDArray[np.bool_]:
+    def _promising(self, candidates: NDArray[np.int64], measured: Measured) -> NDArray[np.bool_]:
         """What no rule could decide is let go before its item's other parts are looked for."""
-        index, reference = self.index, candidates[:, 0]
-        both = numbers[:, 8] + self.lengths[reference]
-        scores = (shares + 2 * numbers[:, 2] / np.maximum(both, 1)) / 2
+        index, reference = self.index, candidates[:, REFERENCE]
+        shares, numbers = measured.shares, measured.numbers
+        both = numbers[:, SPAN] + self.lengths[reference]
+        scores = (shares + 2 * numbers[:, ALIGNED] / np.maximum(both, 1)) / 2
         passage = index.part[reference] == PASSAGE
         nats = shares * index.totals[reference]
         enough = scores >= self._least_score(nats, reference)
-        by_word = numbers[:, 3] >= BY_WORD * numbers[:, 2]
-        cut_off = by_word & (numbers[:, 7] == 0) & (shares >= CUT_SHARE) & (nats >= CUT_NATS)
-        copy = candidates[:, 6] == COPY
+        by_word = numbers[:, RUN] >= BY_WORD * numbers[:, ALIGNED]
+        from_start = by_word & (numbers[:, MISSING] == 0)
+        cut_off = from_start & (shares >= CUT_SHARE) & (nats >= CUT_NATS)
+        copy = candidates[:, KIND] == COPY
         return copy | np.where(passage, shares >= PASSAGE_THERE, enough | cut_off)
 
     def _least_score(
@@ -268,75 +219,58 @@ class Scanner:
         return np.where(index.part[reference] == PASSAGE, (1 + PASSAGE_THERE) / 2, least)
 
     def matches(
-        self,
-        candidates: NDArray[np.int64],
-        shares: NDArray[np.float32],
-        own: NDArray[np.float32],
-        numbers: NDArray[np.int64],
-        batch: BatchWords,
+        self, candidates: NDArray[np.int64], measured: Measured, words: BatchWords
     ) -> pl.DataFrame:
-        index, text_words = self.index, batch.text_words
-        reference = candidates[:, 0]
-        known = -1 - candidates[:, 6]
+        """Measured candidates as `MATCH`: one line for each item that has the reference."""
+        index, text_words, numbers = self.index, words.text_words, measured.numbers
+        reference = candidates[:, REFERENCE]
+        known = candidates[:, ITEM]
         owned = self.owned[reference]
         owned[known >= 0] = 1
+        # Line by line: the candidate, and which of the reference's items.
         of = np.repeat(np.arange(len(candidates)), owned)
         nth = np.arange(len(of)) - np.repeat(np.cumsum(owned) - owned, owned)
         item = index.owners[index.owner_offsets[reference[of]] + nth]
         item = np.where(known[of] >= 0, known[of], item)
-        where = np.empty((len(of), 4), np.int64)
-        where[:, 0] = candidates[of, 1]
-        where[:, 1] = item
-        where[:, 2:] = numbers[of, :2]
+        where = np.column_stack([candidates[of, ROW], item, numbers[of, FIRST], numbers[of, END]])
         parts = np.full((len(of), 3), -1.0, np.float32)
-        support(
-            where,
-            len(of),
-            batch.words,
-            batch.row_words,
-            index.offsets,
-            index.words,
-            index.weights,
-            index.item_parts,
-            self.table,
-            self.table_at,
-            parts,
-        )
+        support(np.ascontiguousarray(where), words, self.references, self.items, self.work, parts)
         options = index.item_parts[item, CHOICES]
         # What many items offer (Yes, No) is no item's.
         telling = (options >= 0) & (np.diff(index.owner_offsets)[options] < SHARED)
         choices_nats = np.where(telling, index.own[options], 0).astype(np.float32)
-        text = np.searchsorted(text_words, numbers[:, 0], side="right") - 1
-        copies = candidates[:, 6] == COPY  # one of no words stands before the next text's first
-        text[copies] = candidates[copies, 4]
+        text = np.searchsorted(text_words, numbers[:, FIRST], side="right") - 1
+        copies = candidates[:, KIND] == COPY  # one of no words stands before the next text's first
+        text[copies] = candidates[copies, TEXT]
+        reference, text, numbers = reference[of], text[of], numbers[of]
         return pl.DataFrame(
             {
-                "row": candidates[of, 1],
+                "row": candidates[of, ROW],
                 "item": item.astype(np.int64),
-                "reference": reference[of],
-                "part": index.part[reference[of]],
-                "share": shares[of],
-                "own": own[of],
-                "own_nats": index.own[reference[of]],
-                "nats": index.totals[reference[of]],
-                "length": self.lengths[reference[of]],
-                "whole": candidates[of, 6] == LETTERS,
-                "verbatim": candidates[of, 6] == COPY,
-                "shared": index.shared[reference[of]],
-                "stem": index.stem[reference[of]],
-                "marked": index.marked[reference[of]],
-                "first": numbers[of, 0],
-                "end": numbers[of, 1],
-                "aligned": numbers[of, 2],
-                "run": numbers[of, 3],
-                "numbers_replaced": numbers[of, 4],
-                "numbers": numbers[of, 5],
-                "operators_replaced": numbers[of, 6],
-                "missing": numbers[of, 7],
-                "span": numbers[of, 8],
-                "text": text[of],
-                "text_first": text_words[text][of],
-                "text_end": text_words[text + 1][of],
+                "reference": reference,
+                "part": index.part[reference],
+                "share": measured.shares[of],
+                "own": measured.own[of],
+                "own_nats": index.own[reference],
+                "nats": index.totals[reference],
+                "length": self.lengths[reference],
+                "whole": candidates[of, KIND] == LETTERS,
+                "verbatim": candidates[of, KIND] == COPY,
+                "shared": index.shared[reference],
+                "stem": index.stem[reference],
+                "marked": index.marked[reference],
+                "first": numbers[:, FIRST],
+                "end": numbers[:, END],
+                "aligned": numbers[:, ALIGNED],
+                "run": numbers[:, RUN],
+                "numbers_replaced": numbers[:, NUMBERS_REPLACED],
+                "numbers": numbers[:, NUMBERS],
+                "operators_replaced": numbers[:, OPERATORS_REPLACED],
+                "missing": numbers[:, MISSING],
+                "span": numbers[:, SPAN],
+                "text": text,
+                "text_first": text_words[text],
+                "text_end": text_words[text + 1],
                 "passage": parts[:, 0],
                 "choices": parts[:, 1],
                 "answer": parts[:, 2],

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from decontam import background
 from decontam.batches import Batch
+from decontam.columns import HIGH, LOW, REFERENCE, TEXT
 from decontam.jit import kernel
 from decontam.tokens import Bytes, Offsets, pack, text_at, tokenise
 from decontam.words import fill_trigrams, word_spans
@@ -128,11 +129,12 @@ class Copies:
     def confirmed(
         self, candidates: NDArray[np.int64], batch: Batch, text_words: Offsets
     ) -> NDArray[np.bool_]:
-        """For candidates of the kind COPY (as `search.find_candidates` gives them)."""
+        """For candidates of the kind COPY (as `find_candidates` gives them)."""
         spans = lru_cache(8)(lambda text: word_spans(text_at(batch.data, batch.offsets, text)))
         shapes: dict[tuple[int, int], Shape] = {}
         found = np.zeros(len(candidates), np.bool_)
-        for place, (reference, _, first, end, text, *_) in enumerate(candidates.tolist()):
+        wanted = candidates[:, [REFERENCE, LOW, HIGH, TEXT]].tolist()
+        for place, (reference, first, end, text) in enumerate(wanted):
             if (text, first) not in shapes:
                 words = spans(text)[first - text_words[text] : end - text_words[text]]
                 said = text_at(batch.data, batch.offsets, text)

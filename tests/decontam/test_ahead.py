@@ -7,9 +7,12 @@ from dataclasses import fields
 import pytest
 
 from decontam import ahead, evidence, scan
+from decontam.candidates import ask_of_passages, find_candidates
 from decontam.check import check
 from decontam.index import NAMES, Suite, build
-from decontam.search import ask_of_passages, find_candidates, measure, support, trace
+from decontam.measure import measure
+from decontam.segments import trace
+from decontam.support import support
 
 KERNELS = (find_candidates, measure, ask_of_passages, support, trace)
 ITEM = {"id": "zebra", "prompt": "How many stripes does a Grevy zebra have on its neck?"}
