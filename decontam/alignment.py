@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from decontam.hashing import ONE
 from decontam.jit import inlined, part
-from decontam.tokens import ONE
 from decontam.weights import NAT
 from decontam.words import clear, slot_of, trigram
 from decontam.wordset import MARKS, is_marked, mark, slot_of_word

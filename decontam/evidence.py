@@ -7,12 +7,13 @@ import polars as pl
 import pyarrow as pa
 
 from decontam.batches import Batch
+from decontam.folding import FOLDING
 from decontam.index import NAT, PARTS, Index
 from decontam.jit import kernel
+from decontam.packed import read_only, text_at
 from decontam.room import Room
 from decontam.simd import WIDTH
-from decontam.tokens import FOLDING, read_only, text_at
-from decontam.words import number_words, word_places
+from decontam.words import PlaceBuffers, number_words, word_places
 
 SPAN = pl.Struct({"start": pl.Int64, "end": pl.Int64})
 TURN_SPAN = pl.Struct({"turn": pl.Int64, "start": pl.Int64, "end": pl.Int64})
@@ -73,15 +74,9 @@ def locate(
     text_words,
     item_data,
     item_offsets,
-    packed,
-    lengths,
-    classes,
-    lower,
-    names,
-    worth,
-    scratch,
-    origin,
-    hashes,
+    folding,
+    numbers,
+    buffers,
     row_places,
     item_places,
     row_spans,
@@ -104,8 +99,7 @@ def locate(
         if reference != known_reference:
             word_places(
                 item_data, item_offsets[reference], item_offsets[reference + 1],
-                packed, lengths, classes, lower, names, worth,
-                scratch, origin, hashes, item_places,
+                folding, numbers, buffers, item_places,
             )  # fmt: skip
             known_reference = reference
         text = own
@@ -120,8 +114,7 @@ def locate(
                 if text != known:
                     word_places(
                         data, offsets[text], offsets[text + 1],
-                        packed, lengths, classes, lower, names, worth,
-                        scratch, origin, hashes, row_places,
+                        folding, numbers, buffers, row_places,
                     )  # fmt: skip
                     known = text
                 stop = min(last, text_words[text + 1] - 1)
@@ -213,8 +206,8 @@ class Evidence:
             text_words,
             read_only(self.index.text_bytes),
             self.index.text_offsets,
-            *FOLDING,
-            *number_words(),
+            FOLDING,
+            number_words(),
             *buffers,
             row_spans,
             row_bounds,
@@ -227,16 +220,18 @@ class Evidence:
             extents,
         )
 
-    def _buffers(self, lines: np.ndarray, batch: Batch) -> tuple[np.ndarray, ...]:
-        """Room for `word_places` of any of these rows' texts and of these references."""
+    def _buffers(self, lines: np.ndarray, batch: Batch) -> tuple[Any, ...]:
+        """Buffers for `word_places` of any of these rows' texts and of these references."""
         rows = int(np.diff(batch.offsets).max(initial=0))
         bounds, reference = self.index.text_offsets, lines[:, 2]
         items = int((bounds[reference + 1] - bounds[reference]).max(initial=0))
         size = 3 * max(rows, items) + WIDTH
         return (
-            self.room.array("folded", size, np.uint8),
-            self.room.array("origin", size, np.int32),
-            self.room.array("hashes", size, np.uint64),
+            PlaceBuffers(
+                self.room.array("folded", size, np.uint8),
+                self.room.array("origin", size, np.int32),
+                self.room.array("hashes", size, np.uint64),
+            ),
             self.room.array("row", 2 * size, np.int64).reshape(-1, 2),
             self.room.array("item", 6 * items + 2 * WIDTH, np.int64).reshape(-1, 2),
         )

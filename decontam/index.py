@@ -31,9 +31,10 @@ from decontam.items import (
     part_texts,
 )
 from decontam.jit import cache_folder
+from decontam.packed import pack
 from decontam.seeds import Wholes, choose_seeds
 from decontam.stems import shared_questions, stems, stock, whole_hashes
-from decontam.tokens import pack, tokenise
+from decontam.tokens import tokenise
 from decontam.verbatim import Groups, groups_of, is_long, told_by_brackets
 from decontam.weights import NAT, called_names, sums, word_weights
 from decontam.words import split_words
@@ -76,7 +77,7 @@ class Index:
     slots: NDArray[np.uint64]
     postings: NDArray[np.int64]
     filter: NDArray[np.uint64]
-    # a bit for each `tokens.squash_ends` of a text that is looked for as a whole
+    # a bit for each `hashing.squash_ends` of a text that is looked for as a whole
     ends: NDArray[np.uint64]
     # long questions by their words; see `verbatim.Groups`; `wordless` have fewer than three
     copy_anchor: NDArray[np.int32]

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from dataengine.rows.texts import DEEPEST as DEEPEST_TEXT
 from dataengine.rows.texts import ID_SUFFIX, STRUCTURE
 from decontam.jit import inlined, kernel, part
+from decontam.packed import Bytes, Offsets, read_only
 from decontam.simd import WIDTH, among64, copy64, trailing_zeros
-from decontam.tokens import Bytes, Offsets, read_only
 
 DEEPEST = 256
 QUOTE, BACKSLASH, COLON, COMMA = ord('"'), ord("\\"), ord(":"), ord(",")

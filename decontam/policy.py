@@ -4,7 +4,9 @@ from typing import Any
 
 import polars as pl
 
-from decontam.tokens import CLASS_BITS, OPERATOR, pack, tokenise
+from decontam.hashing import CLASS_BITS, OPERATOR
+from decontam.packed import pack
+from decontam.tokens import tokenise
 
 KEEP = "keep-by-policy"
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from decontam.hashing import ONE
 from decontam.jit import inlined, kernel
-from decontam.tokens import ONE
 from decontam.words import trigram
 
 # Bits of a posting, from the lowest: the place, the reference, the weight in sixteenths of a nat.

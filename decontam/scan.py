@@ -40,23 +40,15 @@ from decontam.columns import (
     SPAN,
     TEXT,
 )
-from decontam.decide import (
-    BY_WORD,
-    CUT_NATS,
-    CUT_SHARE,
-    EVIDENCE,
-    NEAR,
-    NEEDED,
-    PASSAGE_THERE,
-    QUESTION_EDITED,
-)
 from decontam.index import Index
-from decontam.items import CHOICES, PASSAGE, SHARED
+from decontam.items import CHOICES, PASSAGE, QUESTION, SHARED
 from decontam.measure import Items, Measured, References, measure
+from decontam.packed import Offsets, text_at
 from decontam.room import Room
+from decontam.rules import Seen, agreement, dice, least_share, promising
 from decontam.segments import trace
 from decontam.support import support
-from decontam.tokens import Offsets, text_at, tokenise
+from decontam.tokens import tokenise
 from decontam.verbatim import Copies, wordless_copies
 from decontam.words import split_words, words_of
 
@@ -103,12 +95,11 @@ class Scanner:
             index.slots, index.postings, index.filter, index.offsets, index.seeds_needed,
             index.words, index.copy_anchor, index.copy_bounds, index.copy_members,
         )  # fmt: skip
-        least_score = self._least_score(index.totals, np.arange(len(index.part)))
-        # The score is the mean of two shares, neither above 1.
-        least_share = (2 * least_score - 1).astype(np.float32)
+        self.with_passage, self.without = owners_with_passage(index)
+        least = least_share(index.totals, index.part, self.with_passage, self.without)
         self.references = References(
             index.offsets, index.words, index.glue, index.weights, index.totals, index.stock,
-            index.own, index.operators, index.part, least_share, letters(), numerals(),
+            index.own, index.operators, index.part, least.astype(np.float32), letters(), numerals(),
         )  # fmt: skip
         self.items = Items(index.owners, index.owner_offsets, index.item_parts)
         self.copies = Copies(index)
@@ -195,28 +186,19 @@ class Scanner:
 
     def _promising(self, candidates: NDArray[np.int64], measured: Measured) -> NDArray[np.bool_]:
         """What no rule could decide is let go before its item's other parts are looked for."""
-        index, reference = self.index, candidates[:, REFERENCE]
-        shares, numbers = measured.shares, measured.numbers
-        both = numbers[:, SPAN] + self.lengths[reference]
-        scores = (shares + 2 * numbers[:, ALIGNED] / np.maximum(both, 1)) / 2
-        passage = index.part[reference] == PASSAGE
-        nats = shares * index.totals[reference]
-        enough = scores >= self._least_score(nats, reference)
-        by_word = numbers[:, RUN] >= BY_WORD * numbers[:, ALIGNED]
-        from_start = by_word & (numbers[:, MISSING] == 0)
-        cut_off = from_start & (shares >= CUT_SHARE) & (nats >= CUT_NATS)
-        copy = candidates[:, KIND] == COPY
-        return copy | np.where(passage, shares >= PASSAGE_THERE, enough | cut_off)
-
-    def _least_score(
-        self, nats: NDArray[np.float32], reference: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """The least agreement of so many nats that some rule might ask of each reference."""
-        index = self.index
-        owner = index.owners[index.owner_offsets[reference]]
-        has_passage = index.item_parts[owner, PASSAGE] >= 0
-        least = np.where(has_passage, QUESTION_EDITED, np.interp(nats, EVIDENCE, NEEDED) - NEAR)
-        return np.where(index.part[reference] == PASSAGE, (1 + PASSAGE_THERE) / 2, least)
+        reference, (numbers, share, _) = candidates[:, REFERENCE], measured
+        wording = dice(numbers[:, ALIGNED], numbers[:, SPAN], self.lengths[reference])
+        seen = Seen(
+            nats=share * self.index.totals[reference],
+            share=share,
+            score=agreement(share, wording),
+            part=self.index.part[reference],
+            run=numbers[:, RUN],
+            aligned=numbers[:, ALIGNED],
+            missing=numbers[:, MISSING],
+        )
+        may_be = promising(seen, self.with_passage[reference], self.without[reference])
+        return may_be | (candidates[:, KIND] == COPY)
 
     def matches(
         self, candidates: NDArray[np.int64], measured: Measured, words: BatchWords
@@ -278,6 +260,16 @@ class Scanner:
             },
             schema=MATCH,
         )
+
+
+def owners_with_passage(index: Index) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """For each reference whether it has items with a passage, and items without one; of all that
+    ask a question, and of the first that has a reference of another part."""
+    first = index.owner_offsets[: len(index.part)]
+    has = index.item_parts[index.owners, PASSAGE] >= 0
+    question = index.part == QUESTION
+    some, others = np.logical_or.reduceat(has, first), np.logical_or.reduceat(~has, first)
+    return np.where(question, some, has[first]), np.where(question, others, ~has[first])
 
 
 MATCH = pl.Schema(

@@ -33,7 +33,7 @@ SOLUTION_WORDS, SOLUTION_NATS = 20, 60.0
 
 
 class Wholes(NamedTuple):
-    """Texts that are a question as a whole: their `tokens.squash`, and the question's reference."""
+    """Texts that are a question as a whole: their `hashing.squash`, and its reference."""
 
     keys: NDArray[np.uint64]
     references: NDArray[np.int64]

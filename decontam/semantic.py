@@ -32,8 +32,8 @@ from decontam.embedding import MODEL, RETRIEVED, UNSPACED, Items, Model, Near, e
 from decontam.evidence import AROUND, EVIDENCE, ITEM_CHARACTERS, ROW_CHARACTERS
 from decontam.findings import Findings, with_evidence
 from decontam.index import ANSWER, CHOICES, PARTS, PASSAGE, QUESTION, SHARED, Index, Suite
+from decontam.packed import text_at
 from decontam.policy import apply_policies
-from decontam.tokens import text_at
 
 # Cosine and facts together that make a paraphrase, if by one fact more than they make one of any
 # other question. Without a fact nearness is for review, however near: "convert a roman numeral to

@@ -66,7 +66,7 @@ def trailing_zeros(typing: Any, number: Any) -> Any:
 def classes64(typing: Any, array: Any, at: Any) -> Any:
     """Of 64 bytes, a bit for each: (letters, digits, operators, apostrophes, points, commas).
 
-    A byte of 128 and more is a letter. The classes are `tokens.BYTE_CLASS`'s.
+    A byte of 128 and more is a letter. The classes are `characters.BYTE_CLASS`'s.
     """
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:

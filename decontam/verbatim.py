@@ -18,7 +18,8 @@ from decontam import background
 from decontam.batches import Batch
 from decontam.columns import HIGH, LOW, REFERENCE, TEXT
 from decontam.jit import kernel
-from decontam.tokens import Bytes, Offsets, pack, text_at, tokenise
+from decontam.packed import Bytes, Offsets, pack, text_at
+from decontam.tokens import tokenise
 from decontam.words import fill_trigrams, word_spans
 
 LEAST = 20

@@ -7,27 +7,18 @@ that a copy whose operators *differ* is seen to be another problem.
 
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from decontam.folding import FOLDING, fold, is_plain
+from decontam.hashing import CLASS_BITS, OPERATOR, Hashes, hash_operator
 from decontam.jit import inlined, kernel, part
+from decontam.packed import Bytes, Offsets, pack, read_only
 from decontam.room import Room
 from decontam.simd import WIDTH
-from decontam.tokens import (
-    CLASS_BITS,
-    FOLDING,
-    OPERATOR,
-    Hashes,
-    Offsets,
-    fold,
-    hash_operator,
-    is_plain,
-    pack,
-    read_only,
-    tokenise,
-    tokenise_folded,
-)
+from decontam.tokens import tokenise, tokenise_folded
 
 Glue = NDArray[np.uint8]
 
@@ -129,14 +120,21 @@ def is_emphasis(hashes, i, start, end):
     return (i > start and hashes[i - 1] == star) or (i + 1 < end and hashes[i + 1] == star)
 
 
-@cache
-def number_words() -> tuple[Hashes, NDArray[np.int8]]:
+class NumberWords(NamedTuple):
     """English numbers in words, each at the place of its hash, and what each is worth."""
+
+    names: Hashes
+    worth: NDArray[np.int8]
+
+
+@cache
+def number_words() -> NumberWords:
+    """The numbers that `NUMERALS` has, in words."""
     words, _ = tokenise(*pack([" ".join(NUMERALS)]))
     names, worth = np.zeros(1 << NUMERAL_BITS, np.uint64), np.zeros(1 << NUMERAL_BITS, np.int8)
     places = words >> np.uint64(64 - NUMERAL_BITS)
     names[places], worth[places] = words, list(NUMERALS.values())
-    return names, worth
+    return NumberWords(names, worth)
 
 
 @cache
@@ -222,25 +220,32 @@ def words_of(texts: list[str]) -> Words:
     return split_words(*tokenise(*pack(texts)))
 
 
+class PlaceBuffers(NamedTuple):
+    """Scratch buffers for `word_places`: three entries for each byte of the longest text, and WIDTH
+    more."""
+
+    folded: Bytes
+    origin: NDArray[np.int32]
+    hashes: Hashes
+
+
 @part
-def word_places(
-    data, start, end, packed, lengths, classes, lower, names, worth,
-    scratch, origin, hashes, spans,
-):  # fmt: skip
+def word_places(data, start, end, folding, numbers, buffers, spans):
     """Character spans of a text's words into the first rows of `spans`; returns how many."""
     folded, base = data, start
+    origin, hashes = buffers.origin, buffers.hashes
     plain = is_plain(data, start, end)
     if not plain:
-        end = fold(data, start, end, packed, lengths, scratch, origin)
-        folded, base = scratch, 0
-    count = tokenise_folded(folded, base, end, classes, lower, hashes, 0, spans)
+        end = fold(data, start, end, folding.packed, folding.lengths, buffers.folded, origin)
+        folded, base = buffers.folded, 0
+    count = tokenise_folded(folded, base, end, hashes, 0, spans)
     words = 0
     before = np.int64(-1)
     for i in range(count):
         if hashes[i] & CLASS_BITS == np.uint64(OPERATOR):
             before = np.int64(-1)
             continue
-        tens, before = before, numeral(hashes[i], names, worth)
+        tens, before = before, numeral(hashes[i], numbers.names, numbers.worth)
         first, last = spans[i, 0] - base, spans[i, 1] - base - 1
         if not goes_on(tens, before):
             spans[words, 0] = first if plain else origin[first]
@@ -250,11 +255,9 @@ def word_places(
 
 
 @kernel
-def places_of(data, packed, lengths, classes, lower, names, worth, scratch, origin, hashes, spans):
-    return word_places(
-        data, 0, len(data), packed, lengths, classes, lower, names, worth,
-        scratch, origin, hashes, spans,
-    )  # fmt: skip
+def places_of(data, folding, numbers, buffers, spans):
+    """`word_places` of one text, to be called from Python."""
+    return word_places(data, 0, len(data), folding, numbers, buffers, spans)
 
 
 def word_spans(text: str) -> NDArray[np.int64]:
@@ -262,6 +265,6 @@ def word_spans(text: str) -> NDArray[np.int64]:
     data, offsets = pack([text])
     size = 3 * int(offsets[-1]) + WIDTH
     spans, hashes = np.empty((size, 2), np.int64), np.empty(size, np.uint64)
-    scratch, origin = np.empty(size, np.uint8), np.empty(size, np.int32)
-    held = read_only(data[: offsets[-1]])
-    return spans[: places_of(held, *FOLDING, *number_words(), scratch, origin, hashes, spans)]
+    buffers = PlaceBuffers(np.empty(size, np.uint8), np.empty(size, np.int32), hashes)
+    said = read_only(data[: offsets[-1]])
+    return spans[: places_of(said, FOLDING, number_words(), buffers, spans)]

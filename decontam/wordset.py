@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from decontam.hashing import ONE
 from decontam.jit import inlined
-from decontam.tokens import ONE
 from decontam.words import slot_of
 
 # A set of words as bits: 64 times so many.

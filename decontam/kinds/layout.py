@@ -7,8 +7,8 @@ import re
 import unicodedata
 from typing import Any
 
+from decontam.folding import SIMPLIFIED
 from decontam.kinds.text import CODE, SENTENCE, UNSPACED, WORD, Filler, Item, split_words
-from decontam.tokens import SIMPLIFIED
 
 TEMPLATES = (
     "### Instruction:\n{}\n\n### Response:",

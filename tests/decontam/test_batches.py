@@ -13,7 +13,7 @@ from dataengine.errors import UserError
 from dataengine.rows.texts import texts
 from decontam.batches import Columns, read_batches
 from decontam.check import check
-from decontam.tokens import text_at
+from decontam.packed import text_at
 
 LEAK = "How many almond croissants does Marta sell in a week of 6 mornings at her bakery?"
 SUITE = ("suite", "mine", [{"id": "bakery", "prompt": LEAK}], None)

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decontam.tokens import CHARACTER, NUMBER, OPERATOR, WORD, arrow_texts, pack, tokenise
+from decontam.hashing import CHARACTER, NUMBER, OPERATOR, WORD
+from decontam.packed import arrow_texts, pack
+from decontam.tokens import tokenise
 from decontam.words import NUMERALS, word_spans, words_of
 from tests.decontam.kernels import plain_fold
 
