@@ -1,4 +1,4 @@
-"""Which training rows give away which eval items, with the evidence.
+"""Decontamination: which training rows give away which eval items, with the evidence.
 
     from decontam.check import check
     from eval.suites import load

@@ -1,4 +1,4 @@
-"""`python -m decontam`: check, show, compare, clean, selftest."""
+"""Command line (`python -m decontam`): check, show, compare, clean, selftest."""
 
 import glob
 import json
@@ -13,7 +13,7 @@ from dataengine.errors import UserError
 from dataengine.rows import formats
 from decontam import show as pages
 from decontam.check import check as run_check
-from decontam.clean import clean as run_clean
+from decontam.drop_rows import drop_rows
 from decontam.findings import Findings
 
 app = typer.Typer(
@@ -194,7 +194,7 @@ def clean(
     ] = None,
 ) -> None:
     """Write the rows without the dropped ones, file by file, bytes otherwise untouched."""
-    for line in run_clean(read(folder), files(rows), out, source_above):
+    for line in drop_rows(read(folder), files(rows), out, source_above):
         typer.echo(line)
 
 

@@ -1,5 +1,4 @@
-"""How common a word is in ordinary chat data, and three in a row: the frozen table behind every
-weight.
+"""Background frequencies: self-information of words and trigrams in ordinary chat data.
 
 The table is part of the package, so that a verdict never depends on the rows that happen to be
 checked: a file that consists of leaks only would otherwise make its leaks look like boilerplate.

@@ -1,4 +1,4 @@
-"""Files of rows as batches that the kernels read, whatever their format."""
+"""Batch reader: files of rows, whatever their format, as packed texts that the kernels read."""
 
 import codecs
 from collections import Counter
@@ -32,7 +32,7 @@ from decontam.jsonl import (
     walked,
 )
 from decontam.packed import Offsets, arrow_texts, pack
-from decontam.room import Room
+from decontam.scratch import ScratchBuffers
 
 BLOCK = 8 << 20
 # Of Parquet, as many rows as make a block, between these; so many bytes of the file at a time.
@@ -151,13 +151,13 @@ def read_batches(paths: list[Path], columns: Columns | None = None) -> Iterator[
 
 def json_batches(path: Path, columns: Columns) -> Iterator[Batch]:
     """JSON lines, read in blocks without making an object of any."""
-    read, room = 0, Room()
+    read, buffers = 0, ScratchBuffers()
     try:
         with formats.opened(str(path)) as lines:
             while block := lines.read(BLOCK):
                 block += rest_of_line(lines)
                 block = block if read else block.removeprefix(codecs.BOM_UTF8)
-                yield json_batch(block, path, columns, room, read)
+                yield json_batch(block, path, columns, buffers, read)
                 read += block.count(b"\n")
     except (OSError, EOFError, pa.ArrowException) as error:
         raise UserError(f"{path}: cannot be read: {error}") from error
@@ -171,7 +171,7 @@ def rest_of_line(lines: IO[bytes]) -> bytes:
 
 def record_batches(path: Path, columns: Columns) -> Iterator[Batch]:
     """Lists of JSON objects, CSV and Arrow: their records as lines."""
-    room = Room()
+    buffers = ScratchBuffers()
     records = formats.records(str(path))
     while chunk := list(islice(records, ROWS)):
         for record in chunk:
@@ -179,7 +179,7 @@ def record_batches(path: Path, columns: Columns) -> Iterator[Batch]:
                 raise UserError(f"{path}:{record.row}: {record.trouble}; fix or remove it")
         lines = b"".join(_line(record.value) for record in chunk)
         numbers = np.array([record.row for record in chunk], np.int64)
-        yield json_batch(lines, path, columns, room, numbers=numbers)
+        yield json_batch(lines, path, columns, buffers, numbers=numbers)
 
 
 def _line(value: Any) -> bytes:
@@ -194,13 +194,13 @@ def json_batch(
     block: bytes,
     path: Path,
     columns: Columns,
-    room: Room,
+    buffers: ScratchBuffers,
     before: int = 0,
     numbers: Offsets | None = None,
 ) -> Batch:
     """Whole lines of JSON as a batch; `before` lines of the file came before them."""
     data = np.frombuffer(block, np.uint8)
-    held = walked(len(data), room.array)
+    held = walked(len(data), buffers.array)
     rows, bad = walk(data, 0, len(data), columns.hashes, held)
     place = (held.numbers[:rows] + before) if numbers is None else numbers
     if bad >= 0:
@@ -209,7 +209,7 @@ def json_batch(
         raise UserError(f"{path}:{place[bad]}: not a JSON object; fix or remove it")
     found = of_walk(held, rows)
     name_keys(data, held, len(found.keys), columns.names)
-    # The room is the next batch's; what this one keeps is copied.
+    # The buffers are the next batch's; what this one keeps is copied.
     found = found._replace(**{name: getattr(found, name).copy() for name in Texts._fields[1:]})
     starts, sources = held.lines[:rows].copy(), held.sources[:rows].copy()
 

@@ -125,15 +125,15 @@ def find_candidates(batch, row_texts, row, index, hits, out):
     """
     words, text_words, squashed = batch.words, batch.text_words, batch.squashed
     found = 0
-    room = len(out) - len(hits.posting) - MOST_COPIES
+    space = len(out) - len(hits.posting) - MOST_COPIES
     hits.recent_at[:] = -1
-    while row < len(row_texts) - 1 and found < room:
+    while row < len(row_texts) - 1 and found < space:
         met = 0
         before = text_words[row_texts[row]] - 1
         for text in range(row_texts[row], row_texts[row + 1]):
             start, end = text_words[text], text_words[text + 1]
             if squashed[text]:
-                found = whole_texts(batch, text, row, index, room, out, found)
+                found = whole_texts(batch, text, row, index, space, out, found)
             while start < end - 2:
                 stop = min(start + len(hits.places), end - 2)
                 for n in range(filtered(words, start, stop, index.filter, hits.places, hits.keys)):
@@ -160,11 +160,11 @@ def find_candidates(batch, row_texts, row, index, hits, out):
 
 
 @part
-def whole_texts(batch, text, row, index, room, out, found):
+def whole_texts(batch, text, row, index, space, out, found):
     """Candidates for the questions that a text is letter by letter."""
     low, high = look_up(batch.squashed[text], index.slots)
     for p in range(low, high):
-        if place_of(index.postings[p]) == WHOLE and found < room:
+        if place_of(index.postings[p]) == WHOLE and found < space:
             put(out, found, reference_of(index.postings[p]), row, LETTERS, text)
             out[found, LOW], out[found, HIGH] = batch.text_words[text], batch.text_words[text + 1]
             found += 1

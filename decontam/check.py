@@ -1,4 +1,4 @@
-"""`check`: rows against suites. The engine's stage and the command line are this function."""
+"""Decontamination check of rows against eval suites, as the engine and the command line call it."""
 
 import os
 import threading
@@ -21,7 +21,7 @@ from decontam.index import Index, Suite, load_or_build
 from decontam.policy import apply_policies
 from decontam.rules import Decision, RuleName
 from decontam.scan import BatchWords, Scanner
-from decontam.spool import Spool
+from decontam.spill import SpillBuffer
 from decontam.tally import Tally
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Checker:
             return cls(load_or_build(suites, cache), suites, allow_textless)
 
     def run(self, batches: Iterator[Batch], threads: int) -> Findings:
-        evidence = Spool(EVIDENCE)
+        evidence = SpillBuffer(EVIDENCE)
         read = Tally()
         for found, tally in in_order(self._batch, batches, threads):
             evidence.put(found)

@@ -86,7 +86,7 @@ def is_quantity(word, numerals, bits):
 
 
 @part
-def changes(reference, reference_glue, window, window_glue, match, letters, numerals):
+def changes(reference, reference_codes, window, window_codes, match, letters, numerals):
     """How a match differs where it should not: (numbers replaced, numbers, operators replaced).
 
     A number counts as replaced where the row has another number in the same gap; one that is only
@@ -122,7 +122,7 @@ def changes(reference, reference_glue, window, window_glue, match, letters, nume
         if 0 < lost < 2 * other:
             replaced += min(lost, other)
         if not at_end and before >= 0 and i == before + 1 and high == low:
-            ours, theirs = reference_glue[i], window_glue[high]
+            ours, theirs = reference_codes[i], window_codes[high]
             if ours != theirs and ours != 0 and theirs != 0:
                 symbols = is_symbol(reference[i], letters) and is_symbol(reference[before], letters)
                 operators += symbols

@@ -1,17 +1,19 @@
-"""Where a decided line agrees, in characters of both texts."""
+"""Evidence table: character spans in which a row and an item agree, with both texts."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from decontam.batches import Batch
 from decontam.folding import FOLDING
 from decontam.index import NAT, PARTS, Index
 from decontam.jit import kernel
-from decontam.packed import read_only, text_at
-from decontam.room import Room
+from decontam.packed import Bytes, Offsets, read_only, text_at
+from decontam.scratch import ScratchBuffers
+from decontam.segments import ITEM_FIRST, ITEM_LAST, ROW_FIRST, ROW_LAST
 from decontam.simd import WIDTH
 from decontam.words import PlaceBuffers, number_words, word_places
 
@@ -64,70 +66,79 @@ SENTENCE_ENDS = {"", *"\n.:;!?\"'`)]}<>*#|-_。！？：；”’」』）《…
 CUT_MARKS = " \t.,:;?!…。？！，"
 
 
-@kernel
-def locate(
-    lines,
-    segments,
-    bounds,
-    data,
-    offsets,
-    text_words,
-    item_data,
-    item_offsets,
-    folding,
-    numbers,
-    buffers,
-    row_places,
-    item_places,
-    row_spans,
-    row_bounds,
-    item_spans,
-    extents,
-):
-    """The segments in which lines agree, as characters of both texts.
+class Texts(NamedTuple):
+    """Packed texts, and the bounds of their words (of a batch; empty for items)."""
 
-    `lines`: (text, its row's first text, reference). `row_spans` receives (turn, start, end), one
-    that goes on into the next turn as two, and `row_bounds` each line's first and end among them;
-    `item_spans` (start, end) for each segment; `extents` where the match starts and ends in the
-    line's own text.
+    data: Bytes
+    offsets: Offsets
+    words: Offsets
+
+
+class LocateBuffers(NamedTuple):
+    """Scratch buffers: what `word_places` takes, and where a row's and an item's words stand."""
+
+    words: PlaceBuffers
+    row: NDArray[np.int64]
+    item: NDArray[np.int64]
+
+
+class Spans(NamedTuple):
+    """What `locate` fills: rows of (turn, start, end), one that goes on into the next turn as two,
+    with each line's first and end among them; (start, end) in the item for each segment; where the
+    match starts and ends in the line's own text."""
+
+    row: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+    item: NDArray[np.int64]
+    extents: NDArray[np.int64]
+
+
+# Columns of the lines that are located: the text of a match, its row's first text, the reference.
+TEXT, FIRST_TEXT, REFERENCE = range(3)
+
+
+@kernel
+def locate(lines, matched, rows, items, folding, numbers, buffers, spans):
+    """The segments in which lines agree, as characters of both texts, into `spans` (`Spans`).
+
+    `matched`: segments, and each line's first and end among them; `rows`, `items`: `Texts`;
+    `buffers`: `LocateBuffers`. Returns how many spans of rows there are.
     """
+    segments, bounds = matched
+    places, extents = buffers.row, spans.extents
     at = 0
-    row_bounds[0] = 0
+    spans.bounds[0] = 0
     known = known_reference = -1
     for n in range(len(lines)):
-        own, first_text, reference = lines[n, 0], lines[n, 1], lines[n, 2]
+        own, reference = lines[n, TEXT], lines[n, REFERENCE]
         if reference != known_reference:
-            word_places(
-                item_data, item_offsets[reference], item_offsets[reference + 1],
-                folding, numbers, buffers, item_places,
-            )  # fmt: skip
+            start, end = items.offsets[reference], items.offsets[reference + 1]
+            word_places(items.data, start, end, folding, numbers, buffers.words, buffers.item)
             known_reference = reference
         text = own
         extents[n, 0] = extents[n, 1] = -1
         for z in range(bounds[n], bounds[n + 1]):
-            item_spans[z, 0] = item_places[segments[z, 0], 0]
-            item_spans[z, 1] = item_places[segments[z, 1], 1]
-            first, last = segments[z, 2], segments[z, 3]
+            spans.item[z, 0] = buffers.item[segments[z, ITEM_FIRST], 0]
+            spans.item[z, 1] = buffers.item[segments[z, ITEM_LAST], 1]
+            first, last = segments[z, ROW_FIRST], segments[z, ROW_LAST]
             while first <= last:
-                while text_words[text + 1] <= first:
+                while rows.words[text + 1] <= first:
                     text += 1
                 if text != known:
-                    word_places(
-                        data, offsets[text], offsets[text + 1],
-                        folding, numbers, buffers, row_places,
-                    )  # fmt: skip
+                    start, end = rows.offsets[text], rows.offsets[text + 1]
+                    word_places(rows.data, start, end, folding, numbers, buffers.words, places)
                     known = text
-                stop = min(last, text_words[text + 1] - 1)
-                row_spans[at, 0] = text - first_text
-                row_spans[at, 1] = row_places[first - text_words[text], 0]
-                row_spans[at, 2] = row_places[stop - text_words[text], 1]
+                stop = min(last, rows.words[text + 1] - 1)
+                spans.row[at, 0] = text - lines[n, FIRST_TEXT]
+                spans.row[at, 1] = places[first - rows.words[text], 0]
+                spans.row[at, 2] = places[stop - rows.words[text], 1]
                 if text == own:
                     if extents[n, 0] < 0:
-                        extents[n, 0] = row_spans[at, 1]
-                    extents[n, 1] = row_spans[at, 2]
+                        extents[n, 0] = spans.row[at, 1]
+                    extents[n, 1] = spans.row[at, 2]
                 at += 1
                 first = stop + 1
-        row_bounds[n + 1] = at
+        spans.bounds[n + 1] = at
     return at
 
 
@@ -136,7 +147,7 @@ class Evidence:
 
     def __init__(self, index: Index) -> None:
         self.index = index
-        self.room = Room()
+        self.scratch = ScratchBuffers()
         self.items: dict[int, tuple[str, float]] = {}
 
     def item(self, reference: int) -> tuple[str, float]:
@@ -192,48 +203,45 @@ class Evidence:
     ) -> tuple[pl.Series, pl.Series, np.ndarray]:
         """`locate`'s spans of rows and of items as columns, and its extents."""
         segments, bounds = segments[: bounds[len(lines)]], bounds[: len(lines) + 1]
-        words = int((segments[:, 3] - segments[:, 2] + 1).sum())
-        row_spans, row_bounds = np.empty((words, 3), np.int64), np.empty(len(lines) + 1, np.int64)
-        item_spans = np.empty((len(segments), 2), np.int64)
-        extents = np.empty((len(lines), 2), np.int64)
-        buffers = self._buffers(lines, batch)
+        words = int((segments[:, ROW_LAST] - segments[:, ROW_FIRST] + 1).sum())
+        spans = Spans(
+            np.empty((words, 3), np.int64),
+            np.empty(len(lines) + 1, np.int64),
+            np.empty((len(segments), 2), np.int64),
+            np.empty((len(lines), 2), np.int64),
+        )
+        index = self.index
         count = locate(
             lines,
-            segments,
-            bounds,
-            read_only(batch.data),
-            batch.offsets,
-            text_words,
-            read_only(self.index.text_bytes),
-            self.index.text_offsets,
+            (segments, bounds),
+            Texts(read_only(batch.data), batch.offsets, text_words),
+            Texts(read_only(index.text_bytes), index.text_offsets, text_words[:0]),
             FOLDING,
             number_words(),
-            *buffers,
-            row_spans,
-            row_bounds,
-            item_spans,
-            extents,
+            self._buffers(lines, batch),
+            spans,
         )
         return (
-            listed(row_spans[:count], row_bounds, TURN_SPAN).alias("row_spans"),
-            listed(item_spans, bounds, SPAN).alias("item_spans"),
-            extents,
+            listed(spans.row[:count], spans.bounds, TURN_SPAN).alias("row_spans"),
+            listed(spans.item, bounds, SPAN).alias("item_spans"),
+            spans.extents,
         )
 
-    def _buffers(self, lines: np.ndarray, batch: Batch) -> tuple[Any, ...]:
+    def _buffers(self, lines: np.ndarray, batch: Batch) -> LocateBuffers:
         """Buffers for `word_places` of any of these rows' texts and of these references."""
         rows = int(np.diff(batch.offsets).max(initial=0))
         bounds, reference = self.index.text_offsets, lines[:, 2]
         items = int((bounds[reference + 1] - bounds[reference]).max(initial=0))
         size = 3 * max(rows, items) + WIDTH
-        return (
+        array = self.scratch.array
+        return LocateBuffers(
             PlaceBuffers(
-                self.room.array("folded", size, np.uint8),
-                self.room.array("origin", size, np.int32),
-                self.room.array("hashes", size, np.uint64),
+                array("folded", size, np.uint8),
+                array("origin", size, np.int32),
+                array("hashes", size, np.uint64),
             ),
-            self.room.array("row", 2 * size, np.int64).reshape(-1, 2),
-            self.room.array("item", 6 * items + 2 * WIDTH, np.int64).reshape(-1, 2),
+            array("row", 2 * size, np.int64).reshape(-1, 2),
+            array("item", 6 * items + 2 * WIDTH, np.int64).reshape(-1, 2),
         )
 
     def around(

@@ -1,4 +1,4 @@
-"""What a check found: decisions, evidence, and the two published tables."""
+"""Results of a check: decisions, evidence, and the two published tables."""
 
 import hashlib
 from dataclasses import dataclass, field

@@ -44,7 +44,7 @@ __all__ = [
     "SuiteProblem", "load_or_build",
 ]  # fmt: skip
 
-VERSION = 22
+VERSION = 23
 END_BITS = 1 << 21
 
 
@@ -54,7 +54,7 @@ class Index:
 
     # references: their words one after the other, `offsets` (references + 1) into them
     words: NDArray[np.uint32]  # the low half of each hash
-    glue: NDArray[np.uint8]
+    operator_codes: NDArray[np.uint8]
     weights: NDArray[np.uint8]  # in sixteenths of a nat
     offsets: NDArray[np.int64]
     totals: NDArray[np.float32]
@@ -213,7 +213,7 @@ def build(suites: list[Suite]) -> Index:
     in_stem = stock(words, offsets, part, hashes)
     return Index(
         words=words.astype(np.uint32),
-        glue=read.glue,
+        operator_codes=read.operator_codes,
         weights=stored,
         offsets=offsets,
         totals=sums(stored * np.float32(NAT), offsets),

@@ -1,4 +1,4 @@
-"""Texts straight from raw JSONL bytes: no Python object is made for a row that has no match.
+"""JSON scanner: texts straight from raw JSONL bytes, without a Python object for each row.
 
 `walk` finds the strings of a parsed row that `dataengine.rows.texts` calls text, in the same order,
 and unescapes them side by side, which is what Arrow's string columns look like; `read_json_inside`
@@ -193,7 +193,7 @@ class Walked(NamedTuple):
 
 
 def walked(size: int, array: Callable[..., NDArray[Any]] | None = None) -> Walked:
-    """Room for what `walk` finds in so many bytes; `array(name, size, type)` lends it."""
+    """Buffers for what `walk` finds in so many bytes; `array(name, size, type)` lends it."""
     lend: Any = array or (lambda name, size, kind: np.empty(size, kind))
     # A text costs at least its two quotes and a comma; a broken row one character and a newline.
     most = size // 2 + 2
@@ -360,12 +360,13 @@ def lines_of(data, offsets, which, block):
 
 
 @kernel
-def interleave(data, offsets, keys, row_texts, which, structure, inner, inner_of, merged):
+def interleave(found, which, structure, inner, inner_of, merged):
     """Texts with those that were found inside of some (`which`) behind them, into `merged`.
 
     Text which[n] holds the texts inner_of[n] to inner_of[n + 1] of `inner`; it goes itself where
     its key is one of `structure` and it holds any.
     """
+    data, offsets, keys, row_texts = found.data, found.offsets, found.keys, found.row_texts
     at = texts = n = row = 0
     merged.offsets[0] = merged.row_texts[0] = 0
     for text in range(len(offsets) - 1):
@@ -430,17 +431,8 @@ def read_json_inside(found: Texts, keys: KeyHashes, deepest: int = DEEPEST_TEXT)
         keys=np.empty(most, np.uint64),
         row_texts=np.empty(len(found.row_texts), np.int64),
     )
-    count = interleave(
-        data,
-        found.offsets,
-        found.keys,
-        found.row_texts,
-        which,
-        STRUCTURE_HASHES,
-        inner,
-        texts.row_texts,
-        merged,
-    )
+    read = found._replace(data=data)
+    count = interleave(read, which, STRUCTURE_HASHES, inner, texts.row_texts, merged)
     return Texts(merged.out, merged.offsets[: count + 1], merged.keys[:count], merged.row_texts)
 
 

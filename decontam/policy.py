@@ -1,4 +1,4 @@
-"""What a suite's policy forgives, with its reason."""
+"""Allowlists: what a suite's policy forgives, with its reason."""
 
 from typing import Any
 

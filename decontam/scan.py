@@ -40,16 +40,16 @@ from decontam.columns import (
     SPAN,
     TEXT,
 )
+from decontam.copies import Copies, wordless_copies
 from decontam.index import Index
 from decontam.items import CHOICES, PASSAGE, QUESTION, SHARED
 from decontam.measure import Items, Measured, References, measure
 from decontam.packed import Offsets, text_at
-from decontam.room import Room
 from decontam.rules import Seen, agreement, dice, least_share, promising
+from decontam.scratch import ScratchBuffers
 from decontam.segments import trace
 from decontam.support import support
 from decontam.tokens import tokenise
-from decontam.verbatim import Copies, wordless_copies
 from decontam.words import split_words, words_of
 
 # A question asked by more items than this is looked at for the first of them only.
@@ -87,7 +87,7 @@ class Scanner:
 
     def __init__(self, index: Index) -> None:
         self.index = index
-        self.room = Room()
+        self.scratch = ScratchBuffers()
         self.lengths = np.diff(index.offsets)
         self.owned = np.diff(index.owner_offsets).clip(max=MOST_ITEMS)
         longest = int(self.lengths.max())
@@ -98,8 +98,9 @@ class Scanner:
         self.with_passage, self.without = owners_with_passage(index)
         least = least_share(index.totals, index.part, self.with_passage, self.without)
         self.references = References(
-            index.offsets, index.words, index.glue, index.weights, index.totals, index.stock,
-            index.own, index.operators, index.part, least.astype(np.float32), letters(), numerals(),
+            index.offsets, index.words, index.operator_codes, index.weights, index.totals,
+            index.stock, index.own, index.operators, index.part, least.astype(np.float32),
+            letters(), numerals(),
         )  # fmt: skip
         self.items = Items(index.owners, index.owner_offsets, index.item_parts)
         self.copies = Copies(index)
@@ -111,12 +112,14 @@ class Scanner:
         self.segments = np.empty((max(CANDIDATES, longest), 4), np.int64)
 
     def words(self, batch: Batch) -> BatchWords:
-        """The batch's words, in this thread's room: good until the next batch's are asked for."""
+        """The batch's words, in scratch buffers: good until the next batch's are asked for."""
         squashed = np.empty(len(batch.offsets) - 1, np.uint64)
-        tokens = tokenise(batch.data, batch.offsets, squashed, self.index.ends, room=self.room)
-        read = split_words(*tokens, self.room)
-        row_words = read.offsets[batch.row_texts]
-        return BatchWords(read.words, read.glue, read.offsets, row_words, squashed, read.operators)
+        ends = self.index.ends
+        tokens = tokenise(batch.data, batch.offsets, squashed, ends, buffers=self.scratch)
+        read = split_words(*tokens, self.scratch)
+        rows = read.offsets[batch.row_texts]
+        codes, operators = read.operator_codes, read.operators
+        return BatchWords(read.words, codes, read.offsets, rows, squashed, operators)
 
     def scan(self, batch: Batch, words: BatchWords) -> pl.DataFrame:
         """Matches of the batch: one line per row, reference and item, columns as in `MATCH`."""

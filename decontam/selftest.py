@@ -1,6 +1,6 @@
-"""Measure before trusting: leaks of your suites planted in your rows, found or not, kind by kind.
+"""Recall and false alarms, measured: leaks of your suites planted in your rows, kind by kind.
 
-The kinds are in `kinds/`. Every suite has an equal share in what is planted, and so has every
+The kinds are in `generators/`. Every suite has an equal share in what is planted, and so has every
 subset of one: a small suite is measured like a large one. An item is its question with its passage;
 a question that other items ask too is planted with its choices, because alone it is nobody's.
 """
@@ -17,8 +17,8 @@ from typing import Any
 from dataengine.rows.formats import records
 from dataengine.rows.texts import texts
 from decontam.check import check
-from decontam.kinds import KINDS, Kind
-from decontam.kinds.text import Filler, Item
+from decontam.generators import GENERATORS, Kind
+from decontam.generators.text import Filler, Item
 
 
 def whole_item(item: Item, shared: bool) -> str:
@@ -37,7 +37,7 @@ def plant(
     asked = Counter(str(item["prompt"]) for items in by_suite for item in items)
     filler = Filler(turns)
     rows, labels = [], {}
-    for kind in KINDS:
+    for kind in GENERATORS:
         rng = random.Random(f"{seed}/{kind.name}")  # so that kinds are independent of each other
         planted = 0
         for item in in_turn(by_suite, rng):
@@ -120,7 +120,7 @@ def report(found: Any, labels: dict[str, tuple[Kind, str]], rows: list[Any]) -> 
         f"{'kind':20} {'planted':>8} {'dropped':>8} {'right item':>10} {'reported':>9}  result"
     ]
     leaks = caught = alarms = 0
-    for kind in KINDS:
+    for kind in GENERATORS:
         ids = [row_id for row_id, (of, _) in labels.items() if of is kind]
         if not ids:
             continue

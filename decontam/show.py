@@ -1,4 +1,4 @@
-"""What was found, as text for a terminal."""
+"""Terminal report: rows and items side by side, and the comparison of two checks."""
 
 from typing import Any
 

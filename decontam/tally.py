@@ -1,4 +1,4 @@
-"""Counts of what was read: rows by source, texts by key, rows without text."""
+"""Row counts: rows by source, texts by key, rows without text."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -51,7 +51,7 @@ from decontam.hashing import (
 )
 from decontam.jit import inlined, kernel, part
 from decontam.packed import Bytes, Offsets, read_only
-from decontam.room import Room
+from decontam.scratch import ScratchBuffers
 from decontam.simd import WIDTH, classes64, trailing_zeros
 
 # Whether a comma belongs to a number takes four more bytes to tell: a word or number that ends
@@ -230,7 +230,7 @@ def tokenise(
     squashed: Hashes | None = None,
     ends: Hashes | None = None,
     learn: bool = False,
-    room: Room | None = None,
+    buffers: ScratchBuffers | None = None,
 ) -> tuple[Hashes, Offsets]:
     """Tokens of a batch of texts.
 
@@ -238,12 +238,12 @@ def tokenise(
     `data[offsets[i]:offsets[i + 1]]`. Returns all tokens' hashes (uint64) in order and n + 1
     positions in them (int64). Takes up to 12 bytes of working memory for each byte of text.
     `squashed`, where given, receives each text's `squash`, or 0 where `ends`, a set of bits, does
-    not hold that of its `squash_ends`; `learn` sets the bits instead. The hashes lie in `room`.
+    not hold that of its `squash_ends`; `learn` sets the bits instead. The hashes lie in `buffers`.
     """
     longest = int(np.diff(offsets).max(initial=0))
     size = int(offsets[-1] - offsets[0]) if len(offsets) else 0
     # No character is more tokens for its bytes than `½`: two bytes, and three tokens.
-    hashes = (room or Room()).array("hashes", size + size // 2 + 1, np.uint64)
+    hashes = (buffers or ScratchBuffers()).array("hashes", size + size // 2 + 1, np.uint64)
     token_offsets = np.empty(max(len(offsets), 1), np.int64)
     scratch = np.empty(3 * longest + 2 * WIDTH, np.uint8)
     nothing = np.empty(0, np.uint64)

@@ -1,4 +1,4 @@
-"""The published rule, for people who must compare (Tülu 3, section 3.2 and `decontamination/`).
+"""N-gram overlap as Tülu 3 published it (section 3.2 and `decontamination/`), to compare with.
 
 A token of an eval item is matched by a training row if some 8-gram that holds the token occurs in
 a user turn of the row. A row is dropped where it matches more than half of an item's tokens; a

@@ -1,4 +1,4 @@
-"""Tokens as verification reads them: words, with the operators between them beside, not among them.
+"""Word sequences and trigrams: tokens with the operators between them beside, not among them.
 
 Alignment and n-grams run over words (numbers and single characters included), so that a copy that
 lost its punctuation still agrees; the operators before each word are kept as one small code, so
@@ -16,11 +16,11 @@ from decontam.folding import FOLDING, fold, is_plain
 from decontam.hashing import CLASS_BITS, OPERATOR, Hashes, hash_operator
 from decontam.jit import inlined, kernel, part
 from decontam.packed import Bytes, Offsets, pack, read_only
-from decontam.room import Room
+from decontam.scratch import ScratchBuffers
 from decontam.simd import WIDTH
 from decontam.tokens import tokenise, tokenise_folded
 
-Glue = NDArray[np.uint8]
+OperatorCodes = NDArray[np.uint8]
 
 FIRST = np.uint64(0xFF51AFD7ED558CCD)
 SECOND = np.uint64(0xC4CEB9FE1A85EC53)
@@ -157,7 +157,7 @@ def goes_on(before, value):
 
 
 @kernel
-def split_operators(hashes, offsets, names, worth, digits, glue, operators, word_offsets):
+def split_operators(hashes, offsets, names, worth, digits, operator_codes, operators, word_offsets):
     """Move the words to the front of `hashes`, the operators' codes beside them (`split_words`).
 
     Numbers in words become those in digits: a copy that writes its numbers out says the same.
@@ -184,7 +184,7 @@ def split_operators(hashes, offsets, names, worth, digits, glue, operators, word
                 token = digits[before]
             hashes[np.uint64(at)] = token
             code = pending & np.uint64(255)
-            glue[np.uint64(at)] = code if code or not pending else np.uint64(1)
+            operator_codes[np.uint64(at)] = code if code or not pending else np.uint64(1)
             pending = np.uint64(0)
             at += 1
         operators[text] = state
@@ -196,24 +196,24 @@ def split_operators(hashes, offsets, names, worth, digits, glue, operators, word
 class Words:
     """A batch's words: text t has `words[offsets[t]:offsets[t + 1]]`.
 
-    `glue`: the code of the operators between a word and the one before, 0 where there is none.
+    `operator_codes`: for each word the operators before it as one number, 0 where there are none.
     `operators`: for each text a hash of its operators in order; 0 where it has none.
     """
 
     words: Hashes
-    glue: Glue
+    operator_codes: OperatorCodes
     offsets: Offsets
     operators: Hashes
 
 
-def split_words(hashes: Hashes, offsets: Offsets, room: Room | None = None) -> Words:
+def split_words(hashes: Hashes, offsets: Offsets, buffers: ScratchBuffers | None = None) -> Words:
     """The words among a batch's tokens; they take the tokens' place in `hashes`."""
-    glue = (room or Room()).array("glue", len(hashes), np.uint8)
+    operator_codes = (buffers or ScratchBuffers()).array("operator_codes", len(hashes), np.uint8)
     operators = np.empty(max(len(offsets) - 1, 0), np.uint64)
     word_offsets = np.empty_like(offsets)
     numerals = (*number_words(), digits_of())
-    count = split_operators(hashes, offsets, *numerals, glue, operators, word_offsets)
-    return Words(hashes[:count], glue[:count], word_offsets, operators)
+    count = split_operators(hashes, offsets, *numerals, operator_codes, operators, word_offsets)
+    return Words(hashes[:count], operator_codes[:count], word_offsets, operators)
 
 
 def words_of(texts: list[str]) -> Words:

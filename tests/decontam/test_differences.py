@@ -73,7 +73,9 @@ def test_operators_count_between_symbols_that_stayed() -> None:
         here, there = words_of([a]), words_of([b])
         match = np.arange(len(here.words))
         ours, theirs = here.words.astype(np.uint32), there.words.astype(np.uint32)
-        return changes(ours, here.glue, theirs, there.glue, match, LETTERS, NUMERALS)[2]
+        return changes(
+            ours, here.operator_codes, theirs, there.operator_codes, match, LETTERS, NUMERALS
+        )[2]
 
     assert operators("x^4 + x^2", "x^4 - x^2") == 1
     assert operators("x^4 + x^2", "x 4 x 2") == 0

@@ -1,4 +1,4 @@
-"""Kinds of leaks, and of rows that only look like leaks: what `selftest` plants.
+"""Leak generators, and generators of rows that only look like leaks: what `selftest` plants.
 
 A planter takes an item's text, the item, a random generator and the user's own turns, and gives the
 turns to plant, or None where the kind does not apply to the item. Each says what is right: dropped,
@@ -7,8 +7,8 @@ not dropped, or only reported.
 
 from dataclasses import dataclass
 
-from decontam.kinds import edits, layout, parts
-from decontam.kinds.text import Planter
+from decontam.generators import edits, layout, parts
+from decontam.generators.text import Planter
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Kind:
     roles: tuple[str, ...] = ("user", "assistant")
 
 
-KINDS = (
+GENERATORS = (
     Kind("verbatim", True, lambda t, *_: [t]),
     Kind("template", True, lambda t, i, rng, _: [rng.choice(layout.TEMPLATES).format(t)]),
     Kind("embedded", True, lambda t, i, rng, f: [f"{f.turn(rng)}\n\n{t} {f.turn(rng)}"]),

@@ -1,4 +1,4 @@
-"""Planters that keep an item's words and dress them otherwise: letters, marks, markup, turns."""
+"""Leak generators that keep an item's words and change letters, marks, markup, turns."""
 
 import html
 import json
@@ -8,7 +8,7 @@ import unicodedata
 from typing import Any
 
 from decontam.folding import SIMPLIFIED
-from decontam.kinds.text import CODE, SENTENCE, UNSPACED, WORD, Filler, Item, split_words
+from decontam.generators.text import CODE, SENTENCE, UNSPACED, WORD, Filler, Item, split_words
 
 TEMPLATES = (
     "### Instruction:\n{}\n\n### Response:",

@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decontam.spool import Spool
+from decontam.spill import SpillBuffer
 
 SCHEMA = pl.Schema(
     {"id": pl.String, "spans": pl.List(pl.Struct({"start": pl.Int64, "end": pl.Int64}))}
@@ -23,7 +23,7 @@ ROW = st.fixed_dictionaries(
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.lists(ROW, max_size=4), max_size=6), st.sampled_from([0, 200, 1 << 20]))
 def test_what_was_put_in_comes_out_in_order(tables: list[list[dict]], held: int) -> None:
-    spool = Spool(SCHEMA, held)
+    spool = SpillBuffer(SCHEMA, held)
     for rows in tables:
         spool.put(pl.DataFrame(rows, schema=SCHEMA))
     found = spool.table()

@@ -1,4 +1,4 @@
-"""What planters share: the words and sentences of a text, and ordinary text to put around it."""
+"""Text pieces for leak generators: words and sentences, and ordinary text to put around them."""
 
 import random
 import re

@@ -1,9 +1,9 @@
-"""Planters that take a part of an item, and what only looks like one."""
+"""Leak generators that take a part of an item, and what only looks like one."""
 
 import random
 from typing import Any
 
-from decontam.kinds.text import CODE, EDITABLE, SENTENCE, Filler, Item, Planter, split_words
+from decontam.generators.text import CODE, EDITABLE, SENTENCE, Filler, Item, Planter, split_words
 
 
 def beginning(share: float) -> Planter:

@@ -1,4 +1,4 @@
-"""Many tables as one; what would fill memory lies in a file, which the system reads as needed."""
+"""Spill buffer: many tables as one; what would fill memory lies in a memory-mapped file."""
 
 import tempfile
 from pathlib import Path
@@ -10,7 +10,7 @@ import pyarrow as pa
 HELD = 16 << 20
 
 
-class Spool:
+class SpillBuffer:
     """Tables of one schema, put one after the other."""
 
     def __init__(self, schema: pl.Schema, held: int = HELD) -> None:

@@ -1,4 +1,4 @@
-"""Arrays to work in, kept from batch to batch: new memory takes longer to touch than to fill."""
+"""Per-thread scratch buffers, reused between batches: new memory is slower than a write to old."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Room:
+class ScratchBuffers:
     """One thread's scratch arrays by name; each is valid until it is asked for again."""
 
     def __init__(self) -> None:

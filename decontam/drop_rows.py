@@ -1,4 +1,4 @@
-"""Rows without the dropped ones, in the format that they came in."""
+"""Writes files of rows without the dropped ones, in the format that they came in."""
 
 import codecs
 import gzip
@@ -20,7 +20,7 @@ from dataengine.rows.dialect import dialect
 from decontam.findings import Findings, fingerprint
 
 
-def clean(
+def drop_rows(
     found: Findings, paths: list[Path], out: Path, source_above: float | None = None
 ) -> Iterator[str]:
     """Write each file of `paths` to `out` under its name, without dropped rows; yields what it did.

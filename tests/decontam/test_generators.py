@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from decontam.kinds import KINDS
-from decontam.kinds.text import Filler
+from decontam.generators import GENERATORS
+from decontam.generators.text import Filler
 
 ITEM = {
     "id": "i",
@@ -13,7 +13,7 @@ ITEM = {
     "storms. Nobody else had seen them coming from the north. How many lamps were left?",
     "answer": "none",
 }
-MAKE = {kind.name: kind.make for kind in KINDS}
+MAKE = {kind.name: kind.make for kind in GENERATORS}
 FILLER = Filler(["Once upon a midnight dreary."])
 
 

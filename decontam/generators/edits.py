@@ -1,10 +1,10 @@
-"""Planters that edit an item's words: another wording, numbers in another form, other names."""
+"""Leak generators that edit an item's words: other wording, other forms of numbers, other names."""
 
 import random
 import re
 from typing import Any
 
-from decontam.kinds.text import (
+from decontam.generators.text import (
     CJK,
     CODE,
     EDITABLE,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dataengine.errors import UserError
 from dataengine.rows.formats import records
 from decontam.check import check
-from decontam.clean import clean
+from decontam.drop_rows import drop_rows
 
 LEAK = "How many almond croissants does Marta sell in a week of 6 mornings at her bakery?"
 FINE = "Describe your favourite season of the year and what you like to do while it lasts."
@@ -52,7 +52,7 @@ WRITERS = {
 
 
 def cleaned(found, paths, out):
-    list(clean(found, paths, out))
+    list(drop_rows(found, paths, out))
     return [[record.value for record in records(str(out / path.name))] for path in paths]
 
 
@@ -98,7 +98,7 @@ def test_kept_lines_keep_their_bytes_and_blank_lines_count(tmp_path):
     (tmp_path / "rows.jsonl").write_bytes(b"\xef\xbb\xbf" + b"".join(lines))
     found = check([tmp_path / "rows.jsonl"], [SUITE], cache=tmp_path / "cache")
     assert found.decisions["row"].to_list() == [3]
-    list(clean(found, [tmp_path / "rows.jsonl"], tmp_path / "clean"))
+    list(drop_rows(found, [tmp_path / "rows.jsonl"], tmp_path / "clean"))
     assert (tmp_path / "clean/rows.jsonl").read_bytes() == b"\xef\xbb\xbf" + lines[0] + lines[3]
 
 
@@ -115,7 +115,7 @@ def test_kept_lines_of_csv_keep_their_bytes_and_blank_lines_count(tmp_path, enco
     (tmp_path / "rows.csv").write_bytes("".join(lines).encode(encoding))
     found = check([tmp_path / "rows.csv"], [SUITE], cache=tmp_path / "cache")
     assert found.decisions["row"].to_list() == [3]
-    (told,) = clean(found, [tmp_path / "rows.csv"], tmp_path / "clean")
+    (told,) = drop_rows(found, [tmp_path / "rows.csv"], tmp_path / "clean")
     assert told.endswith("rows.csv: 2 rows, 1 dropped")
     left = "".join(lines[:3] + lines[4:]).encode(encoding)
     assert (tmp_path / "clean/rows.csv").read_bytes() == left
@@ -126,7 +126,7 @@ def test_a_file_that_was_not_checked_or_has_changed_is_refused(tmp_path):
     found = check([tmp_path / "rows.jsonl"], [SUITE], cache=tmp_path / "cache")
     write_lines(tmp_path / "rows.jsonl", rows(False, True))
     with pytest.raises(UserError, match="not a file that was checked"):
-        list(clean(found, [tmp_path / "rows.jsonl"], tmp_path / "clean"))
+        list(drop_rows(found, [tmp_path / "rows.jsonl"], tmp_path / "clean"))
     assert not (tmp_path / "clean").exists()
 
 
@@ -134,6 +134,6 @@ def test_a_source_over_the_limit_goes_whole(tmp_path):
     made = [rows(True)[0] | {"source": "web"}, rows(False)[0] | {"source": "web"}, rows(False)[0]]
     write_lines(tmp_path / "rows.jsonl", made)
     found = check([tmp_path / "rows.jsonl"], [SUITE], cache=tmp_path / "cache")
-    list(clean(found, [tmp_path / "rows.jsonl"], tmp_path / "clean", source_above=0.02))
+    list(drop_rows(found, [tmp_path / "rows.jsonl"], tmp_path / "clean", source_above=0.02))
     left = (tmp_path / "clean/rows.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in left] == [made[2]]
