@@ -31,11 +31,11 @@ import polars as pl
 from benchmarks.paraphrases import half, questions, read
 from dataengine.models.config import OpenAIModel
 from dataengine.models.session import session
-from decontam.batches import Columns, read_batches
 from decontam.check import Checker, as_suite
-from decontam.embedding import MODEL, Model, embedder
-from decontam.index import load_or_build
-from decontam.semantic import IN_DOUBT, Second, with_paraphrases
+from decontam.index.index import load_or_build
+from decontam.io.batches import Columns, read_batches
+from decontam.paraphrase.embedding import MODEL, Model, embedder
+from decontam.paraphrase.semantic import IN_DOUBT, Second, with_paraphrases
 
 SUBJECTS = ("abstract_algebra", "sociology", "high_school_us_history")
 SUITES = ("mmlu", "humaneval", "gsm8k", "mbpp", "truthfulqa")

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from dataengine.errors import UserError
-from decontam import rules
-from decontam.ahead import compiling_ahead
-from decontam.batches import Batch, Columns, read_batches
-from decontam.decide import decide, short_copies
-from decontam.evidence import EVIDENCE, Evidence, breaks_off, stands_alone
-from decontam.findings import Findings, findings, fingerprint
-from decontam.index import Index, Suite, load_or_build
-from decontam.policy import apply_policies
-from decontam.rules import Decision, RuleName
-from decontam.scan import BatchWords, Scanner
-from decontam.spill import SpillBuffer
-from decontam.tally import Tally
+from decontam.decide import rules
+from decontam.decide.decide import decide, short_copies
+from decontam.decide.evidence import EVIDENCE, Evidence, breaks_off, stands_alone
+from decontam.decide.policy import apply_policies
+from decontam.decide.rules import Decision, RuleName
+from decontam.index.index import Index, Suite, load_or_build
+from decontam.io.batches import Batch, Columns, read_batches
+from decontam.io.findings import Findings, findings, fingerprint
+from decontam.io.spill import SpillBuffer
+from decontam.io.tally import Tally
+from decontam.search.scan import BatchWords, Scanner
+from decontam.warmup import compiling_ahead
 
 if TYPE_CHECKING:
-    from decontam.semantic import Second
+    from decontam.paraphrase.semantic import Second
 
 MADE_OF, MADE_LEAST = 0.5, 20
 # Rules that are no coincidence in a source that was made from a suite.
@@ -56,7 +56,7 @@ def check(
     items, policy) with items as dicts of id, prompt, answer?, choices?, passage?. `policy` maps a
     suite's name to the policy that replaces its own. `cache`: the folder of indices, the user's by
     default. `threads`: default, one for each core. `paraphrases`: the second tier too
-    (`decontam.semantic`), for the rows that the first keeps; by the packaged model, or as told.
+    (`paraphrase.semantic`), for the rows that the first keeps; by the packaged model, or as told.
 
     The result does not depend on the order of rows or the number of threads, and a row's verdict
     not on the other rows, but for one case: where a source holds half of a suite's items, phrases
@@ -83,7 +83,7 @@ def check(
         hashes = aside.submit(lambda: [fingerprint(path) for path in paths])
         found = checker.run(read_batches(paths, read), threads)
         if paraphrases:
-            from decontam.semantic import Second, with_paraphrases
+            from decontam.paraphrase.semantic import Second, with_paraphrases
 
             batches = read_batches(paths, read)
             second = paraphrases if isinstance(paraphrases, Second) else Second()

@@ -4,8 +4,8 @@ from typing import Any
 
 import polars as pl
 
-from decontam.findings import Findings
-from decontam.policy import KEEP
+from decontam.decide.policy import KEEP
+from decontam.io.findings import Findings
 
 MARK, END = "⟦", "⟧"
 KEYS_SHOWN = 8

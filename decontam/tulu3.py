@@ -18,12 +18,12 @@ from typing import Any
 import polars as pl
 
 from dataengine.rows.texts import Text
-from decontam.batches import Batch
-from decontam.evidence import EVIDENCE
-from decontam.findings import Findings, findings
-from decontam.index import PARTS, Suite
-from decontam.policy import apply_policies
-from decontam.tally import Tally
+from decontam.decide.evidence import EVIDENCE
+from decontam.decide.policy import apply_policies
+from decontam.index.index import PARTS, Suite
+from decontam.io.batches import Batch
+from decontam.io.findings import Findings, findings
+from decontam.io.tally import Tally
 
 N = 8
 SHARE = 0.5

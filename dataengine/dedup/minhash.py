@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dataengine.dedup.shingles import HALF
-from decontam.jit import inlined, part
+from dataengine.kernels.jit import inlined, part
 
 PERMUTATIONS = 96
 WIDEST_BAND = 8

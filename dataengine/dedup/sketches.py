@@ -11,7 +11,7 @@ from dataengine.dedup.minhash import Hashes, room_for, sketch
 from dataengine.dedup.shingles import Shingling, sequence, windows
 from dataengine.dedup.texts import Block, Side, longest, pick
 from dataengine.dedup.words import TABLES, Scratch, tokens_of
-from decontam.jit import kernel
+from dataengine.kernels.jit import kernel
 
 
 @dataclass(frozen=True)

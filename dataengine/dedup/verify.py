@@ -13,7 +13,7 @@ import numpy as np
 from dataengine.dedup.minhash import agreeing
 from dataengine.dedup.sets import Sets
 from dataengine.dedup.shingles import jaccard
-from decontam.jit import kernel, part
+from dataengine.kernels.jit import kernel, part
 
 LEADERS, TRIES = 256, 64
 """Beside its own candidates, a row is held against the first so many rows of its group that stay,

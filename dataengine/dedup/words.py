@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from decontam.folding import FOLDED, FOLDED_LENGTH, fold, is_plain
-from decontam.hashing import ALL, ONE, absorb, lower8
-from decontam.jit import inlined, part
-from decontam.simd import WIDTH, among64, classes64, load8, trailing_zeros
+from dataengine.kernels.folding import FOLDED, FOLDED_LENGTH, fold, is_plain
+from dataengine.kernels.hashing import ALL, ONE, absorb, lower8
+from dataengine.kernels.jit import inlined, part
+from dataengine.kernels.simd import WIDTH, among64, classes64, load8, trailing_zeros
 
 PAD = 2 * WIDTH
 """Bytes to be had beyond a text: kernels read whole blocks, and `fold` writes them."""

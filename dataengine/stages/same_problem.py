@@ -14,8 +14,8 @@ from pydantic import BaseModel, Field
 from dataengine.models.models import Query, Reply
 from dataengine.models.session import Session
 from dataengine.models.wire import Failure
-from decontam.findings import Findings, with_evidence
-from decontam.semantic import DROP, MAYBE, REVIEW, SEVERAL
+from decontam.io.findings import Findings, with_evidence
+from decontam.paraphrase.semantic import DROP, MAYBE, REVIEW, SEVERAL
 from eval.verifiers.fence import fenced
 from personas.ask import Ask, Sampling
 

@@ -3,8 +3,8 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from decontam import alignment
-from decontam.words import words_of
+from decontam.search import alignment
+from decontam.text.words import words_of
 from tests.decontam.kernels import from_python
 
 align = from_python(alignment.align)

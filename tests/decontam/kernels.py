@@ -6,7 +6,7 @@ from typing import Any
 
 import numba
 
-from decontam import folding
+from dataengine.kernels import folding
 
 
 def from_python(part: Callable) -> Callable:

@@ -7,18 +7,18 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decontam import alignment, segments
-from decontam.alignment import SKIPPED, Workspace
+from decontam.search import alignment, segments
+from decontam.search.alignment import SKIPPED, Workspace
 from tests.decontam.aligned import NATS, TEXT, aligned, hashed
 from tests.decontam.kernels import from_python
 
-aligned_or_covered, cover, gather, held, trim, same_ends = map(
+aligned_or_covered, cover, gather, present_share, trim, same_ends = map(
     from_python,
     (
         alignment.aligned_or_covered,
         alignment.cover,
         alignment.gather,
-        alignment.held,
+        alignment.present_share,
         alignment.trim,
         segments.same_ends,
     ),
@@ -137,7 +137,7 @@ def test_trim_keeps_the_best_stretch(match: list[int], nats: list[int]) -> None:
 def test_held_is_the_weight_of_words_present(a: list[str], b: list[str], nats: list[int]) -> None:
     weights = np.array(nats[: len(a)], np.float32)
     table, table_at = np.empty(64, np.uint64), np.empty(64, np.int32)
-    share = held(hashed(a), weights, hashed(b), table, table_at)
+    share = present_share(hashed(a), weights, hashed(b), table, table_at)
     present = sum(n for n, word in zip(nats, a, strict=False) if word in b)
     assert np.isclose(share, present / sum(nats[: len(a)]))
 

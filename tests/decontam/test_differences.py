@@ -6,8 +6,8 @@ from math import log
 import numpy as np
 from hypothesis import given, settings
 
-from decontam import differences
-from decontam.words import words_of
+from decontam.search import differences
+from decontam.text.words import words_of
 from tests.decontam.aligned import LETTERS, NATS, NUMERALS, TEXT, aligned, hashed
 from tests.decontam.kernels import from_python
 

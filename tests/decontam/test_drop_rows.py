@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dataengine.errors import UserError
 from dataengine.rows.formats import records
 from decontam.check import check
-from decontam.drop_rows import drop_rows
+from decontam.io.drop_rows import drop_rows
 
 LEAK = "How many almond croissants does Marta sell in a week of 6 mornings at her bakery?"
 FINE = "Describe your favourite season of the year and what you like to do while it lasts."

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from decontam.generators import GENERATORS
-from decontam.generators.text import Filler
+from decontam.selftest.generators import GENERATORS
+from decontam.selftest.generators.text import Filler
 
 ITEM = {
     "id": "i",

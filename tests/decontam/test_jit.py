@@ -8,7 +8,7 @@ import pytest
 MODULE = """
 import sys
 import numpy as np
-from decontam.jit import is_on_disk, kernel
+from dataengine.kernels.jit import is_on_disk, kernel
 from part import added
 
 @kernel
@@ -29,7 +29,7 @@ if sys.argv[1:]:
 """
 
 PART = """
-from decontam.jit import inlined
+from dataengine.kernels.jit import inlined
 
 @inlined
 def added(found, number):

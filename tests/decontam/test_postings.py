@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decontam import postings
-from decontam.postings import PLACES, REFERENCES, hash_table, packed
+from decontam.index import postings
+from decontam.index.postings import PLACES, REFERENCES, hash_table, packed
 from tests.decontam.kernels import from_python
 
 ask, place_of, reference_of, weight_of = map(

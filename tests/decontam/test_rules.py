@@ -5,11 +5,11 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decontam.decide import first_met
-from decontam.items import ANSWER, CHOICES, PASSAGE, QUESTION
-from decontam.measure import HALF
-from decontam.rules import RULES, Decision, Lines, RuleName, Seen, least_share, promising
-from decontam.scan import MATCH
+from decontam.decide.decide import first_met
+from decontam.decide.rules import RULES, Decision, Lines, RuleName, Seen, least_share, promising
+from decontam.index.items import ANSWER, CHOICES, PASSAGE, QUESTION
+from decontam.search.measure import HALF
+from decontam.search.scan import MATCH
 
 SHARE = st.integers(20, 100).map(lambda n: n / 100)
 NATS = st.sampled_from([4.0, 8.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 80.0, 100.0, 300.0])

@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decontam.spill import SpillBuffer
+from decontam.io.spill import SpillBuffer
 
 SCHEMA = pl.Schema(
     {"id": pl.String, "spans": pl.List(pl.Struct({"start": pl.Int64, "end": pl.Int64}))}

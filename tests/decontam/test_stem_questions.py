@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decontam.items import QUESTION
-from decontam.stems import LONGEST_STEM, stems
+from decontam.index.items import QUESTION
+from decontam.index.stems import LONGEST_STEM, stems
 
 
 @settings(max_examples=60, deadline=None)

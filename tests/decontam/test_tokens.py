@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decontam.hashing import CHARACTER, NUMBER, OPERATOR, WORD
-from decontam.packed import arrow_texts, pack
-from decontam.tokens import tokenise
-from decontam.words import NUMERALS, word_spans, words_of
+from dataengine.kernels.hashing import CHARACTER, NUMBER, OPERATOR, WORD
+from dataengine.kernels.packed import arrow_texts, pack
+from dataengine.kernels.tokens import tokenise
+from decontam.text.words import NUMERALS, word_spans, words_of
 from tests.decontam.kernels import plain_fold
 
 LETTER = r"(?:[a-z]|[^\x00-\x7f])"

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decontam.items import SHARED
-from decontam.weights import holders
+from decontam.index.items import SHARED
+from decontam.index.weights import holders
 
 
 @settings(max_examples=60, deadline=None)
