@@ -59,16 +59,16 @@ def hash_table(keys: NDArray[np.uint64], postings: NDArray[np.int64]) -> dict[st
 
 
 @inlined
-def filter_bit(key, bits):
-    """(word, bit in it) of a key in the Bloom filter."""
-    bit = key >> np.uint64(20) & np.uint64(len(bits) * 64 - 1)
+def filter_bit(key, mask):
+    """(word, bit in it) of a key in the Bloom filter; `mask`: the filter's bits, less one."""
+    bit = key >> np.uint64(20) & mask
     return bit >> np.uint64(6), bit & np.uint64(63)
 
 
 @kernel
 def fill_table(keys, first, counts, slots, bits):
     """Put keys into the table and the filter, each with its first posting and how many."""
-    mask = np.uint64(len(slots) - 1)
+    mask, filter_mask = np.uint64(len(slots) - 1), np.uint64(len(bits) * 64 - 1)
     for i in range(len(keys)):
         place = keys[i] & mask
         while slots[place] != 0:
@@ -76,7 +76,7 @@ def fill_table(keys, first, counts, slots, bits):
         number = np.uint64(min(counts[i], 255))
         mark = keys[i] >> np.uint64(40) << np.uint64(40)
         slots[place] = mark | np.uint64(first[i]) << np.uint64(8) | number
-        word, bit = filter_bit(keys[i], bits)
+        word, bit = filter_bit(keys[i], filter_mask)
         bits[word] |= ONE << bit
 
 
@@ -101,11 +101,12 @@ def filtered(words, start, stop, filter_bits, places, keys):
     Nothing in this loop waits for memory to decide where it goes on, so many look-ups are under
     way at once.
     """
+    mask = np.uint64(len(filter_bits) * 64 - 1)
     found = np.uint64(0)
     for i in range(np.uint64(start), np.uint64(stop)):
         key = trigram(words[i], words[i + ONE], words[i + np.uint64(2)])
         places[found] = i
         keys[found] = key
-        word, bit = filter_bit(key, filter_bits)
+        word, bit = filter_bit(key, mask)
         found += filter_bits[word] >> bit & ONE
     return np.int64(found)

@@ -181,7 +181,7 @@ def window_of(candidates, c, row_words, widest):
     return low, min(high, low + widest)
 
 
-@part
+@inlined
 def compared(reference, low, high, batch, references, work, numbers):
     """Align a reference with the words from `low` to `high` of a batch, and measure the match into
     `numbers`; returns (share, own share), or (0, 1) where it is let go."""

@@ -15,7 +15,7 @@ NEAR, AFTER_REASONING = 40, 360
 
 @kernel
 def support(lines, batch, references, items, work, shares):
-    """The share present_share near each match of the item's passage, choices and answer, three columns of
+    """The share near each match of the item's passage, choices and answer, three columns of
     `shares`; -1 where the item has no such part. `work`: a `Workspace`."""
     offsets, table, table_at = references.offsets, work.table, work.table_at
     for m in range(len(lines)):

@@ -66,3 +66,10 @@ def test_a_kernel_is_compiled_anew_when_a_part_in_another_file_has_changed(run, 
     run()
     (tmp_path / "part.py").write_text(PART.replace("found + number", "found - number"))
     assert run()[0] == "False -10 True\n"
+
+
+def test_a_file_that_a_kernel_does_not_import_may_change(run, tmp_path) -> None:
+    (tmp_path / "other.py").write_text("WORD = 1\n")
+    run()
+    (tmp_path / "other.py").write_text("WORD = 2\n")
+    assert run()[0] == "True 10 False\n"
