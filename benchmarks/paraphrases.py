@@ -3,10 +3,12 @@
     python -m benchmarks.paraphrases --data DIR
 
 Rephrasings by hand (`paraphrases.jsonl`: the wording is ours; what they rephrase is under MIT for
-GSM8K and MMLU, Apache-2.0 for TruthfulQA, CC-BY-4.0 for MBPP, and is read from the data) and by the
-rules below. A hash of each item's id puts it in one of two halves: the thresholds were set on
-`development`, the table is about `test`. The suites hold the items of that half alone, so that the
-other half of each suite are questions of its kind that are none of its items.
+GSM8K and MMLU, Apache-2.0 for TruthfulQA, CC-BY-4.0 for MBPP, CC-BY-SA-4.0 for ARC, and is read
+from the data; `de` are translations to German) and by the rules below. ARC's items are those of its
+training split: no other is at hand in these data. A hash of each item's id puts it in one of two
+halves: the thresholds were set on `development`, the table is about `test`. The suites hold the
+items of that half alone, so that the other half of each suite are questions of its kind that are
+none of its items.
 
 Each kind of rows is checked by both tiers. `first` is dropped by the lexical tier, `paraphrase` by
 the second; the rest is for review, by rule, or nothing. Recall is the share of rephrasings dropped
@@ -27,12 +29,14 @@ from typing import Any
 
 import polars as pl
 
+from benchmarks.fetch import DATA
 from decontam.check import check
 from decontam.paraphrase.agreement import SMALL
 from decontam.paraphrase.semantic import MAYBE, OTHER_NUMBERS, PARAPHRASE, SEVERAL
 
 BY_HAND = Path(__file__).with_name("paraphrases.jsonl")
-SUITES = ("gsm8k", "truthfulqa", "mbpp", "mmlu")
+SUITES = ("gsm8k", "truthfulqa", "mbpp", "mmlu", "arc")
+ARC = re.compile(r"question: (.+?)\s+Answer1: (.+?)\s+Answer format", re.DOTALL)
 BY_RULE, NEGATIVES = 500, 1000
 WORDS = {value: word for word, value in SMALL.items() if value > 2}
 SYNONYMS = {
@@ -121,18 +125,16 @@ def value(number: str) -> Fraction:
 
 def questions(file: Path, most: int) -> Iterator[tuple[str, str]]:
     """(id, the first user turn or the prompt) of so many rows, those of the lowest hashes."""
-    rows = sorted(read(file), key=lambda row: blake2b(row["id"].encode()).digest())
-    for row in rows[:most]:
+    for row in by_hash(read(file))[:most]:
         yield row["id"], row["prompt"] if "prompt" in row else row["messages"][0]["content"]
 
 
 def kinds(data: Path, of: str) -> Iterator[tuple[str, bool | None, list[tuple[str, str]]]]:
     """(kind, whether its rows are rephrasings, rows as (id of what they rephrase, text))."""
-    hand = [(p["eval_id"], p["text"]) for p in read(BY_HAND) if half(p["eval_id"]) == of]
-    gsm8k = [(i, t) for i, t in hand if i.startswith("gsm8k/")]
-    yield "by hand, GSM8K", True, gsm8k
-    for suite in SUITES[1:]:
-        yield f"by hand, {suite}", True, [(i, t) for i, t in hand if i.startswith(f"{suite}/")]
+    hand = [p for p in read(BY_HAND) if half(p["eval_id"]) == of]
+    for name in (*SUITES, "de"):
+        yield f"by hand, {name}", True, by_hand(hand, name)
+    gsm8k = by_hand(hand, "gsm8k")
     test = [(i, t) for i, t in questions(data / "evals/gsm8k.jsonl", 10_000) if half(i) == of]
     ruled = [(i, by_rule(text)) for i, text in test[:BY_RULE]]
     yield "by rule, GSM8K", True, ruled
@@ -155,25 +157,47 @@ def kinds(data: Path, of: str) -> Iterator[tuple[str, bool | None, list[tuple[st
     ]
     yield "MMLU dev and val", False, known
     for suite in SUITES:
-        others = questions(data / f"evals/{suite}.jsonl", 10**6)
-        yield (
-            f"other half of {suite}",
-            False,
-            [(i, t) for i, t in others if half(i) != of][:NEGATIVES],
-        )
+        others = [
+            (i["id"], i["prompt"]) for i in by_hash(items(data, suite)) if half(i["id"]) != of
+        ]
+        yield f"other half of {suite}", False, others[:NEGATIVES]
+
+
+def by_hand(hand: list[dict[str, Any]], name: str) -> list[tuple[str, str]]:
+    """(id of the item, text) of a suite's rephrasings in English, or of those in a language."""
+    of = [p for p in hand if p.get("language", p["suite"]) == name]
+    return [(p["eval_id"], p["text"]) for p in of]
+
+
+def by_hash(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: blake2b(row["id"].encode()).digest())
+
+
+def items(data: Path, suite: str) -> list[dict[str, Any]]:
+    """A suite's items."""
+    if suite != "arc":
+        return read(data / f"evals/{suite}.jsonl")
+    found = []
+    for row in read(data / "train/arc_challenge_train.jsonl"):
+        if asked := ARC.search(row["messages"][0]["content"]):
+            choices = re.split(r"\s+Answer\d: ", asked[2])
+            answer = choices[int(row["meta"]["answer"].removeprefix("answer")) - 1]
+            item = {"id": row["id"], "prompt": asked[1], "choices": choices, "answer": answer}
+            found.append(item)
+    return found
 
 
 def suites(data: Path, of: str) -> list[tuple[str, str, list[dict[str, Any]], None]]:
     found = []
     for name in SUITES:
-        items = [row for row in read(data / f"evals/{name}.jsonl") if half(row["id"]) == of]
-        found.append((name, "development", items, None))
+        held = [item for item in items(data, name) if half(item["id"]) == of]
+        found.append((name, "development", held, None))
     return found
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--data", type=Path, required=True, help="see benchmarks/README.md")
+    arguments.add_argument("--data", type=Path, default=DATA, help="see benchmarks/README.md")
     arguments.add_argument("--half", choices=["test", "development"], default="test")
     arguments.add_argument("--wrong", action="store_true", help="print what is wrong or missed")
     given = arguments.parse_args()

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dataengine.build import build
+from dataengine.build import execute as build
 from dataengine.document import Document
 from dataengine.mixture import load
 from dataengine.plan import Plan, plan

@@ -1,4 +1,4 @@
-"""Rephrasings and translations by others: how many reach a judge, and how many clean rows do.
+"""Rephrasings and translations: how many reach a judge, and how many clean rows do.
 
     python -m benchmarks.rephrased --data DIR --rephrased DIR [--half test]
         [--embeddings URL MODEL FLOOR ACROSS] [--few N] [--items N] [--ledger FILE]
@@ -6,14 +6,15 @@
 `--rephrased` is `data/rephrase` of `lm-sys/llm-decontaminator@931834a` (Apache-2.0): MMLU questions
 reworded by GPT-4 and translated to Chinese, HumanEval reworded and translated to C and JavaScript,
 GSM8K reworded. Left out is US history in English, whose rewordings lack the passages they are
-about. A hash of an item's id puts its rephrasing in one of two halves: floors are set on
-`development`. `--embeddings` names an OpenAI-compatible endpoint, with floors as in a mixture; else
-the packaged model is used. `--few` rows of each kind and `--items` others in the index are for
-endpoints that take long.
+about. Beside them stand the rephrasings by hand of `benchmarks.paraphrases`. A hash of an item's id
+puts its rephrasing, and every clean row, in one of two halves: floors are set on `development`.
+`--embeddings` names an OpenAI-compatible endpoint, with floors as in a mixture; else the packaged
+model is used. `--few` rows of each kind and `--items` others of each suite in the index, those of
+the lowest hashes, are for endpoints that take long.
 
 A row is `dropped` by the rules alone; `reached` where a line in doubt, or a drop, names the right
 item; `judged` where it is gone after a judge that always answers truly. `asked` counts the judge's
-calls for 1,000 rows.
+calls for 1,000 rows: one for each row in doubt.
 """
 
 import argparse
@@ -22,24 +23,26 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from time import process_time
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from benchmarks.paraphrases import half, questions, read
-from dataengine.models.config import OpenAIModel
+from benchmarks.paraphrases import BY_HAND, by_hand, by_hash, half, items, questions, read
+from dataengine.models.model_config import OpenAIModel
 from dataengine.models.session import session
 from decontam.check import Checker, as_suite
 from decontam.index.index import load_or_build
 from decontam.io.batches import Columns, read_batches
-from decontam.paraphrase.embedding import MODEL, Model, embedder
-from decontam.paraphrase.semantic import IN_DOUBT, Second, with_paraphrases
+from decontam.paraphrase.embedding import Model, packaged
+from decontam.paraphrase.semantic import JUDGED, Second, with_paraphrases
 
 SUBJECTS = ("abstract_algebra", "sociology", "high_school_us_history")
-SUITES = ("mmlu", "humaneval", "gsm8k", "mbpp", "truthfulqa")
-CLEAN = ("lima", "alpaca", "codealpaca_gpt4", "openbookqa_train", "arc_challenge_train",
+SUITES = ("mmlu", "humaneval", "gsm8k", "mbpp", "truthfulqa", "arc")
+HAND = {"mmlu": "MMLU", "mbpp": "MBPP", "arc": "ARC", "truthfulqa": "TruthfulQA", "de": "in German"}
+CLEAN = ("lima", "alpaca", "codealpaca_gpt4", "openbookqa_train", "arc_easy_train",
          "boolq_train", "math_train", "gsm8k_train")  # fmt: skip
 CHINESE = "agieval"
 
@@ -68,28 +71,33 @@ def rephrasings(data: Path, folder: Path) -> Iterator[Rows]:
         lines = read(folder / f"humaneval_{language}.jsonl")
         made = [(i, line["text"]) for i, line in zip(coded, lines, strict=True)]
         yield Rows(f"HumanEval {kind}", True, made)
-    items = [item["id"] for item in read(data / "evals/gsm8k.jsonl")]
+    gsm8k = [item["id"] for item in read(data / "evals/gsm8k.jsonl")]
     texts = [line["text"] for line in read(folder / "rephrase_gsm8k.jsonl")]
     asked = [text.removeprefix("Question: ").split("\nAnswer:")[0] for text in texts]
-    yield Rows("GSM8K reworded", True, list(zip(items, asked, strict=True)))
+    yield Rows("GSM8K reworded", True, list(zip(gsm8k, asked, strict=True)))
+    for name, kind in HAND.items():
+        yield Rows(f"by hand, {kind}", True, by_hand(read(BY_HAND), name))
 
 
-def clean(data: Path, most: int) -> Iterator[Rows]:
+def clean(data: Path, most: int, of: str) -> Iterator[Rows]:
+    """Rows of public training sets, those of one half."""
     for name in CLEAN:
-        yield Rows(name, False, list(questions(data / f"train/{name}.jsonl", most)))
+        rows = questions(data / f"train/{name}.jsonl", 2 * most + 100)
+        yield Rows(name, False, [(i, text) for i, text in rows if half(i) == of][:most])
     asked = questions(data / f"evals/{CHINESE}.jsonl", 10**6)
     chinese = [(i, text) for i, text in asked if sum("一" <= c <= "鿿" for c in text) > 20]
-    yield Rows("AGIEval in Chinese", False, chinese[:most])
+    of_half = [(i, text) for i, text in chinese if half(i) == of]
+    yield Rows("AGIEval in Chinese", False, of_half[:most])
 
 
 def suites(data: Path, needed: set[str], most: int | None) -> list[Any]:
     found = []
     for name in SUITES:
-        items = read(data / f"evals/{name}.jsonl")
+        held = by_hash(items(data, name))
         if most is not None:
-            others = [item for item in items if item["id"] not in needed][:: len(SUITES)][:most]
-            items = [item for item in items if item["id"] in needed] + others
-        found.append(as_suite((name, "development", items, None), {}))
+            others = [item for item in held if item["id"] not in needed][:most]
+            held = [item for item in held if item["id"] in needed] + others
+        found.append(as_suite((name, "development", held, None), {}))
     return found
 
 
@@ -99,7 +107,6 @@ def main() -> None:
     arguments.add_argument("--rephrased", type=Path, required=True)
     arguments.add_argument("--half", choices=["test", "development"], default="test")
     arguments.add_argument("--embeddings", nargs=4, metavar=("URL", "MODEL", "FLOOR", "ACROSS"))
-    arguments.add_argument("--floors", nargs=2, type=float, help="of the packaged model")
     arguments.add_argument("--few", type=int, default=10**6, help="most rows of one kind")
     arguments.add_argument("--items", type=int, help="most items of a suite that nothing rephrases")
     arguments.add_argument("--ledger", type=Path, default=Path("rephrased.sqlite"))
@@ -108,8 +115,10 @@ def main() -> None:
         Rows(kind, leak, [(i, text) for i, text in texts if text.strip() and half(i) == given.half])
         for kind, leak, texts in rephrasings(given.data, given.rephrased)
     ]
-    kinds = [*leaks, *clean(given.data, min(given.few, 1000))]
-    kinds = [kind._replace(texts=kind.texts[: given.few]) for kind in kinds]
+    kinds = [*leaks, *clean(given.data, min(given.few, 1000), given.half)]
+    kinds = [
+        kind._replace(texts=sorted(kind.texts, key=lowest_hash)[: given.few]) for kind in kinds
+    ]
     needed = {i for rows in kinds if rows.leak for i, _ in rows.texts}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -120,8 +129,12 @@ def main() -> None:
             embed = partial(opened.embed, name, stage="rephrased")
             model = Model(name, lambda texts: embed(texts=texts), float(floor), float(across))
         else:
-            model = Model(MODEL, embedder(), *(given.floors or []))
+            model = packaged()
         print_table(kinds, evidence(kinds, suites(given.data, needed, given.items), model, folder))
+
+
+def lowest_hash(row: tuple[str, str]) -> bytes:
+    return blake2b(row[0].encode()).digest()
 
 
 def evidence(kinds: list[Rows], protected: list[Any], model: Model, folder: Path) -> pl.DataFrame:
@@ -156,8 +169,8 @@ def print_table(kinds: list[Rows], found: pl.DataFrame) -> None:
         for number, (of, _) in enumerate(rows.texts):
             said = lines.get(f"{rows.kind}/{number}", [])
             gone = {line["eval_id"] for line in said if line["decision"] == "drop"}
-            doubt = {line["eval_id"] for line in said if line["rule"] in IN_DOUBT}
-            asked += 0 if gone else len(doubt)
+            doubt = {line["eval_id"] for line in said if line["rule"] in JUDGED}
+            asked += bool(doubt) and not gone
             dropped += bool(gone)
             reached += of in gone | doubt
             judged += bool(gone) or (rows.leak and of in doubt)

@@ -23,7 +23,7 @@ import torch
 from transformers import Trainer, TrainerCallback
 
 from benchmarks import proof, proof_task
-from train import recipe
+from train import training_recipe
 
 ARMS = ("plain TRL", "train/")
 
@@ -169,7 +169,7 @@ def plain_rlvr(home: Path, out: Path, steps: int) -> None:
 
 
 def arguments(stage: Any, out: Path, steps: int) -> dict[str, Any]:
-    told = recipe.load(stage, str(proof.RECIPES / f"{stage}.yaml")).arguments
+    told = training_recipe.load(stage, str(proof.RECIPES / f"{stage}.yaml")).arguments
     fixed = {"output_dir": str(out), "max_steps": steps, "logging_steps": 1, "report_to": "none"}
     return {**told, **fixed, "bf16": torch.cuda.is_available()}
 

@@ -26,7 +26,7 @@ import httpx2
 import openai
 
 from dataengine.ledger import Ledger
-from dataengine.models.config import OpenAIModel
+from dataengine.models.model_config import OpenAIModel
 from dataengine.models.models import Models, Query
 from personas.ask import Ask, Sampling
 

@@ -9,6 +9,7 @@ import orjson
 import polars as pl
 from pydantic import BaseModel
 
+from dataengine import storage
 from dataengine.stages.stage import Stage
 
 
@@ -49,13 +50,15 @@ class Account(BaseModel):
     def kept_in(cls, folder: Path) -> "Account | None":
         """The account of a stage that finished here before."""
         file = folder / "account.json"
-        return cls.model_validate_json(file.read_bytes()) if file.is_file() else None
+        there = storage.whole(folder) and file.is_file()
+        return cls.model_validate_json(file.read_bytes()) if there else None
 
     def keep_in(self, folder: Path) -> None:
         """Write the account beside the stage's output, by one rename: the stage has finished."""
         partial = folder / "tmp-account.json"
         partial.write_text(self.model_dump_json(indent=1))
         partial.rename(folder / "account.json")
+        storage.keep(folder)
 
     def lost(self, most: int = 3) -> str:
         """Why rows went, the commonest reasons first, each with its first row; else empty."""

@@ -1,4 +1,4 @@
-"""Money: what a call may cost at most, what it did cost, and a cap that no call goes over.
+"""Budget: the most that a call may cost, what it did cost, and a cap that no call goes over.
 
 Every request is admitted with the most it can cost, which is held back until its real cost is
 known. At the cap nothing more is admitted; what is in flight finishes and is kept.

@@ -3,12 +3,13 @@
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from dataengine import engines
+from dataengine import engines, storage
 from dataengine.built import Built
 from dataengine.command import command, run_command
 from dataengine.document import Document
@@ -19,10 +20,9 @@ from dataengine.lock import lock, same
 from dataengine.look import A_SAMPLE, SAMPLED, Sample, refuse_dataset
 from dataengine.manifest import manifest
 from dataengine.mixture import Mixture, load
-from dataengine.plan import Plan, plan
+from dataengine.plan import Plan, folder_of, plan
 from dataengine.progress import Progress
 from dataengine.publish import hub
-from dataengine.publish.config import Publish
 from dataengine.run import Run
 from dataengine.show import show_build, show_plan, show_push
 from dataengine.sources.files import FileSource
@@ -37,9 +37,11 @@ def main(
         Path | None, typer.Option(help="Where to build; builds/<name> by default.")
     ] = None,
     work: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="Where the steps' files lie, as all workers see it; OUT/.work by default."
+            metavar="PATH|URL",
+            help="Where the steps' files lie, as all workers see it (a folder or s3://BUCKET/NAME);"
+            " OUT/.work by default.",
         ),
     ] = None,
     plan_only: Annotated[
@@ -90,18 +92,17 @@ def main(
 ) -> None:
     """Build the dataset that MIXTURE describes, or go on with a build that was stopped."""
     described = load(mixture)
-    folder = out or Path("builds") / (described.name + (f"-limit-{limit}" if limit else ""))
+    folder = out or folder_of(described, limit)
     if look:
         if not plan_only or publish:
             raise UserError("--look goes with --plan: it builds a sample, never the dataset")
         folder = out or Path("builds") / f"{described.name}-look"
-        sample = Sample.of(described, limit or SAMPLED)
-        found = _look(sample, Document(mixture), folder, workers, work, as_json)
+        found = _look(Sample.of(described, limit or SAMPLED), folder, workers, work, as_json)
         _tell(found, folder, None, None, as_json)
         return
-    steps = plan(described, limit)
     if plan_only:
-        show_plan(steps, folder, work or folder / ".work", as_json)
+        steps_lie = storage.local(work) if work else folder / ".work"
+        show_plan(plan(described, limit, folder), folder, steps_lie, as_json)
         return
     if limit and publish:
         raise UserError(
@@ -109,31 +110,36 @@ def main(
         )
     if dry_run and not publish:
         raise UserError("--dry-run shows what --publish would: say --publish --dry-run")
-    place = _place(mixture, described, dry_run) if publish else None
-    document, progress = Document(mixture), Progress(quiet=as_json)
+    if publish:
+        _place(mixture, described, dry_run)
     gone = _gone(described) if publish else None
-    built = finished(document, folder) if gone else None
+    built = finished(described.document, folder) if gone else None
     if built is None:
         _refuse_missing(described, publish)
         options = {"address": address, "partition": partition, "array": array, "time": time}
-        with engines.opened(engine, workers, **options) as opened:
-            built = build(document, steps, folder, workers, progress, opened, work, compress)
+        built = build(
+            described,
+            folder,
+            work=work,
+            limit=limit,
+            workers=workers,
+            engine=engine,
+            compress=compress,
+            quiet=as_json,
+            **options,
+        )
     else:
-        progress.note(f"{gone}; publishing the build that is in {folder}")
+        Progress(quiet=as_json).note(f"{gone}; publishing the build that is in {folder}")
     done = push = None
-    if place:
-        missing = described.decontaminate.missing if described.decontaminate else None
-        hub.require_checked(built, missing)
-        how: Any = {"private": place.private, "allow_unknown_licence": allow_unknown_licence}
-        if dry_run:
-            push = hub.push(folder, place.repo, **how)
-        else:
-            done = hub.publish(folder, place.repo, **how)
+    if dry_run:
+        push = built.push(allow_unknown_licence=allow_unknown_licence)
+    elif publish:
+        done = built.publish(allow_unknown_licence=allow_unknown_licence)
     _tell(built, folder, done, push, as_json)
 
 
 def _tell(
-    built: dict[str, Any],
+    built: Built,
     folder: Path,
     done: hub.Published | None,
     push: hub.Push | None,
@@ -141,29 +147,72 @@ def _tell(
 ) -> None:
     """Print what was built, for people or for programs."""
     if as_json:
-        told = {"out": str(folder), "url": done.url if done else None, "manifest": built}
+        told = {"out": str(folder), "url": done.url if done else None, "manifest": built.manifest}
         if push:
             told["push"] = push.told()
         print(json.dumps(told, ensure_ascii=False))
     else:
-        show_build(built, folder, done)
+        show_build(built.manifest, folder, done)
         if push:
             show_push(push)
 
 
-def _look(
-    sample: Sample, document: Document, folder: Path, workers: int, work: Path | None, quiet: bool
-) -> dict[str, Any]:
+def _look(sample: Sample, folder: Path, workers: int, work: str | None, quiet: bool) -> Built:
     """Build a sample of a mixture, in a folder of its own."""
     refuse_dataset(folder)
-    steps = plan(sample.mixture, sample.records, drawn=True)
-    progress = Progress(quiet=quiet)
-    return build(
-        sample.document(document), steps, folder, workers, progress, None, work, sample=sample
-    )
+    steps = plan(sample.mixture, sample.records, folder, drawn=True)
+    document = sample.document(sample.mixture.document)
+    lie = storage.local(work) if work else None
+    made = execute(document, steps, folder, workers, Progress(quiet), None, lie, sample=sample)
+    return Built(folder, made)
 
 
 def build(
+    mixture: str | Path | Mapping[str, Any] | Mixture,
+    out: str | Path | None = None,
+    *,
+    work: str | Path | None = None,
+    limit: int | None = None,
+    workers: int | None = None,
+    engine: engines.Name = "local",
+    compress: Literal["lz4", "zstd"] | None = None,
+    quiet: bool = False,
+    **options: Any,
+) -> Built:
+    """Build the dataset that a mixture describes, or go on with a build that was stopped.
+
+    Args:
+        mixture: a mixture's file, the same as a dict (relative paths start from the working
+            folder), or one that `load` has checked.
+        out: the build folder; `builds/NAME` by default.
+        work: where the steps' files lie, as all workers see it; `.work` in `out` by default.
+        limit: a preview: at most this many records of each source.
+        workers: threads; the bytes are the same for any.
+        engine: who does the stages' parts: local, ray or slurm.
+        compress: smaller and slower step files; the data's bytes are the same.
+        quiet: tell nothing of the stages as they run.
+        options: the engine's own: `address` of ray; `partition`, `array`, `time` of slurm.
+
+    Raises:
+        UserError: bad input, in one line that says where and what to do.
+        NothingLeft: no row is left; `dropped/` tells where they went.
+    """
+    if unknown := options.keys() - {name for takes in engines.TAKES.values() for name in takes}:
+        raise TypeError(f"build() has no argument {min(unknown)!r}")
+    described = load(mixture)
+    folder = Path(out) if out else folder_of(described, limit)
+    _refuse_missing(described, publish=False)
+    threads = workers or os.cpu_count() or 1
+    steps = plan(described, limit, folder)
+    with engines.opened(engine, threads, **options) as opened:
+        made = execute(
+            *(described.document, steps, folder, threads, Progress(quiet)),
+            *(opened, storage.local(str(work)) if work else None, compress),
+        )
+    return Built(folder, made)
+
+
+def execute(
     document: Document,
     steps: Plan,
     out: Path,
@@ -194,14 +243,13 @@ def build(
     return made
 
 
-def finished(document: Document, out: Path) -> dict[str, Any] | None:
-    """The manifest of the finished build of this very mixture, where `out` holds it."""
+def finished(document: Document, out: Path) -> Built | None:
+    """The finished build of this very mixture, where `out` holds it."""
     try:
-        built = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
-        of = Document(out / "mixture.lock.yaml").data
-    except (OSError, ValueError, UserError):
+        built, of = Built.open(out), Document(out / "mixture.lock.yaml").data
+    except UserError:
         return None
-    return built if isinstance(built, dict) and same(of, document.data) else None
+    return built if same(of, document.data) else None
 
 
 def _refuse_missing(described: Mixture, publish: bool) -> None:
@@ -233,7 +281,7 @@ def _lay_out(out: Path, made: dict[str, Any], run: Run, pinned: str) -> None:
     from dataengine.report import report
 
     text = json.dumps(made, indent=1, ensure_ascii=False, sort_keys=False) + "\n"
-    if _laid_out(out, made, text):
+    if _laid_out(out, made, {"manifest.json": text, "mixture.lock.yaml": pinned}):
         return
     laid = out / ".work" / "tmp-laid-out"
     shutil.rmtree(laid, ignore_errors=True)
@@ -273,11 +321,12 @@ def _lay_out_lost(out: Path, run: Run) -> None:
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
 
-def _laid_out(out: Path, made: dict[str, Any], text: str) -> bool:
+def _laid_out(out: Path, made: dict[str, Any], texts: dict[str, str]) -> bool:
     """Whether these results lie where people look for them, whole."""
-    manifest = out / "manifest.json"
-    if not manifest.is_file() or manifest.read_text(encoding="utf-8") != text:
-        return False
+    for name, text in texts.items():
+        file = out / name
+        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+            return False
     files = [file for split in made["splits"].values() for file in split["files"]]
     return all((out / name).exists() for name in LAID_OUT) and all(
         (out / f["path"]).is_file() and (out / f["path"]).stat().st_size == f["bytes"]
@@ -295,15 +344,14 @@ def _write_all_lost(run: Run, folder: Path) -> None:
             linked(table, folder / f"{name}-{table.name}")
 
 
-def _place(file: Path, described: Mixture, dry_run: bool) -> Publish:
-    """Where to publish, once nothing that is known before the build stands in the way."""
+def _place(file: Path, described: Mixture, dry_run: bool) -> None:
+    """Find out before the build what would keep it from being published after it."""
     if described.publish is None:
         raise UserError(
             f"{file}: says no publish: {{repo: me/name}}, so --publish has no place to go"
         )
     if not dry_run:
         hub.ready(described.publish.repo)
-    return described.publish
 
 
 if __name__ == "__main__":

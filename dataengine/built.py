@@ -1,15 +1,20 @@
 """A finished build on disk: its manifest, published rows, dropped rows and evidence tables."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 import pyarrow.parquet as pq
 
 from dataengine.errors import UserError
-from dataengine.published import stored
+from dataengine.published import read, stored
+
+if TYPE_CHECKING:
+    from dataengine.publish.hub import Published, Push
 
 COUNTS = {
     "number": pl.Int64(),
@@ -37,18 +42,21 @@ class Beside(NamedTuple):
 
 
 class Built(NamedTuple):
-    """A build by the folder that holds it."""
+    """A finished build by its folder: what `dataengine.build` returns, and what `Built.open` finds.
+
+    In a notebook it shows itself, and `print(built)` prints what the command prints."""
 
     folder: Path
     manifest: dict[str, Any]
 
     @classmethod
-    def open(cls, folder: Path) -> "Built":
+    def open(cls, folder: str | Path) -> Built:
         """The finished build in a folder.
 
         Raises:
             UserError: there is none, or a file of its rows is missing.
         """
+        folder = Path(folder)
         try:
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
             manifest["stages"], manifest["splits"]
@@ -80,9 +88,121 @@ class Built(NamedTuple):
                     found.append(Beside(number, stage["label"], name, file))
         return found
 
-    def evidence(self, name: str) -> list[Path]:
-        """The evidence tables of one name."""
+    def rows(self, split: str | None = None) -> pl.DataFrame:
+        """The published rows, of one split or of all, with the column `split`.
+
+        A turn is a struct with every field that turns may have, null where it has none; for rows as
+        TRL reads them, `datasets.load_dataset(str(built.folder))`.
+
+        Raises:
+            UserError: there is no such split.
+        """
+        if split is not None and split not in self.manifest["splits"]:
+            known = ", ".join(self.manifest["splits"])
+            raise UserError(f"{self.folder}: no split {split!r}; there are: {known}")
+        wanted = [(name, file) for name, file in self.data() if split in (None, name)]
+        return _joined(read(file).with_columns(split=pl.lit(name)) for name, file in wanted)
+
+    def dropped(self) -> pl.DataFrame:
+        """The rows that stages dropped, whole, with `stage`, `reason` and `evidence` (JSON)."""
+        return self._lost("dropped")
+
+    def failed(self) -> pl.DataFrame:
+        """The records that never became rows, with `stage`, `reason`, `evidence`, and where each
+        stood."""
+        return self._lost("failed")
+
+    def evidence(self, name: str = "evidence") -> pl.DataFrame:
+        """An evidence table by its name: `evidence` is decontamination's, others are `decisions`,
+        `pass_rates`, `candidates`, `judgements`; empty where no stage wrote it."""
+        return _joined(map(pl.read_parquet, self.evidence_files(name)))
+
+    def evidence_files(self, name: str) -> list[Path]:
+        """The files of the evidence tables of one name."""
         return [table.file for table in self.tables() if table.name == name]
+
+    @property
+    def card(self) -> str:
+        """The dataset card (README.md)."""
+        return (self.folder / "README.md").read_text(encoding="utf-8")
+
+    def publish(
+        self,
+        repo: str | None = None,
+        *,
+        private: bool | None = None,
+        allow_unknown_licence: bool = False,
+    ) -> Published:
+        """Publish to the Hub: where the mixture's `publish:` says, unless `repo` says otherwise.
+
+        Raises:
+            UserError: no place to go, an unknown licence, suites that were asked for and not
+                checked, or what the Hub answers.
+        """
+        from dataengine.publish import hub
+
+        place, seen = self._place(repo, private)
+        return hub.publish(
+            self.folder, place, private=seen, allow_unknown_licence=allow_unknown_licence
+        )
+
+    def push(
+        self,
+        repo: str | None = None,
+        *,
+        private: bool | None = None,
+        allow_unknown_licence: bool = False,
+    ) -> Push:
+        """What `publish` with the same arguments would send; asks no network.
+
+        Raises:
+            UserError: as `publish` would before it asks the Hub.
+        """
+        from dataengine.publish import hub
+
+        place, seen = self._place(repo, private)
+        return hub.push(
+            self.folder, place, private=seen, allow_unknown_licence=allow_unknown_licence
+        )
+
+    def _place(self, repo: str | None, private: bool | None) -> tuple[str, bool]:
+        """Where to publish, and whether for oneself, once nothing unchecked stands in the way."""
+        from dataengine.publish.hub import require_checked
+
+        asked = self._mixture()
+        said = asked.get("publish") or {}
+        place = repo or said.get("repo")
+        if not place:
+            raise UserError(f"{self.folder}: the mixture names no publish: {{repo: me/name}}")
+        require_checked(self.manifest, (asked.get("decontaminate") or {}).get("missing"))
+        return place, bool(said.get("private", True)) if private is None else private
+
+    def _mixture(self) -> dict[str, Any]:
+        """The mixture as it was built."""
+        from dataengine.document import Document
+
+        found = Document(self.folder / "mixture.lock.yaml").data
+        return found if isinstance(found, dict) else {}
+
+    def _lost(self, name: str) -> pl.DataFrame:
+        tables = [table for table in self.tables() if table.name == name]
+        return _joined(read(table.file).with_columns(stage=pl.lit(table.stage)) for table in tables)
+
+    def __str__(self) -> str:
+        from dataengine.show import build_text
+
+        return build_text(self.manifest, self.folder)
+
+    def __repr__(self) -> str:
+        splits = ", ".join(
+            f"{name} {one['rows']:,}" for name, one in self.manifest["splits"].items()
+        )
+        return f"<Built {self.manifest['name']}: {splits} rows in {self.folder}>"
+
+    def _repr_html_(self) -> str:
+        from dataengine.show import build_html
+
+        return build_html(self.manifest, self.folder)
 
     def lost(self) -> pl.DataFrame:
         """Rows dropped and failed, counted by stage, source and reason, in `COUNTS`."""
@@ -111,6 +231,12 @@ class Built(NamedTuple):
                 for row in matching(table.file, wanted):
                     found.setdefault(row["id"], row | {"number": table.number})
         return found
+
+
+def _joined(tables: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Tables one under the other; a column that some have not is null there."""
+    found = list(tables)
+    return pl.concat(found, how="diagonal_relaxed") if found else pl.DataFrame()
 
 
 def matching(file: Path, ids: pl.Series) -> list[dict[str, Any]]:

@@ -113,6 +113,7 @@ def _cut(out: NDArray[np.uint8], ends: NDArray[np.int64]) -> list[memoryview]:
 
 @inlined
 def put(out, at, word):
+    """Write a word; the place after it."""
     for k in range(len(word)):
         out[at + k] = word[k]
     return at + len(word)

@@ -1,8 +1,8 @@
 """A YAML document from a person: plain data, the line of every key, and errors that name both."""
 
 from collections.abc import Hashable, Mapping
-from pathlib import Path
-from typing import Any, TypeVar
+from pathlib import Path, PurePath
+from typing import Any, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -18,7 +18,8 @@ MOST_VALUES = 50_000
 
 
 class Document:
-    """The data of one YAML file, and the line on which each of its values stands."""
+    """The data of one YAML file, and the line on which each of its values stands; or the same data
+    given from Python, which has no lines."""
 
     def __init__(self, file: Path) -> None:
         """
@@ -47,6 +48,32 @@ class Document:
         except OSError as error:
             raise UserError(f"{file}: cannot be read: {error.strerror}") from None
 
+    @classmethod
+    def given(cls, data: Mapping[str, Any], called: str = "mixture") -> Self:
+        """A document of data from Python: relative paths in it start from the working folder.
+
+        Raises:
+            UserError: a value that no YAML file could hold.
+        """
+        document = cls.__new__(cls)
+        document.file = Path(called)
+        document._lines = {}
+        document.data = document._plain(data, ())
+        return document
+
+    def _plain(self, value: Any, place: Place) -> Any:
+        """The value as YAML would hold it: paths as text, tuples as lists."""
+        self._lines[place] = 0
+        if isinstance(value, Mapping):
+            return {key: self._plain(inner, (*place, str(key))) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._plain(inner, (*place, i)) for i, inner in enumerate(value)]
+        if isinstance(value, PurePath):
+            return str(value)
+        if value is None or isinstance(value, str | int | float | bool):
+            return value
+        raise self.error(place, f"{type(value).__name__} is no plain value: text, numbers, lists")
+
     def line(self, place: Place) -> int:
         """The line of the innermost value of `place` that the document holds."""
         while place and place not in self._lines:
@@ -56,7 +83,9 @@ class Document:
     def error(self, place: Place, text: str) -> UserError:
         """An error about one value: file, line, key, and what is wrong with it."""
         shown = _shown(place)
-        return UserError(f"{self.file}:{self.line(place)}: {shown}{': ' if shown else ''}{text}")
+        line = self.line(place)
+        where = f"{self.file}:{line}" if line else f"{self.file}"
+        return UserError(f"{where}: {shown}{': ' if shown else ''}{text}")
 
     def _value(self, node: yaml.Node, place: Place) -> Any:
         self._lines[place] = node.start_mark.line + 1

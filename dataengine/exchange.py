@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.ipc
 
+from dataengine import storage
 from dataengine.parts import framed
 from dataengine.row import schema
 from dataengine.stages.stage import Context
@@ -43,7 +44,7 @@ class Buckets(Protocol):
 def buckets(table: Table, wanted: pl.DataFrame, context: Context) -> Iterator[Buckets]:
     """Rows of a table by bucket. `wanted` names each by `part`, `place` and `copy`, with its
     `bucket`, its place there (`to`) and its `bytes`, and is sorted by part, place and copy."""
-    size = sum(part.file.stat().st_size for part in table.parts)
+    size = sum(storage.fetch(part.file).stat().st_size for part in table.parts)
     assert context.pool is not None
     if context.compression is None and size <= CACHED * memory():
         yield Taken(table, wanted)
@@ -104,7 +105,7 @@ def _groups(table: Table) -> Iterator[tuple[int, int]]:
     """Consecutive parts of SCATTERED_BYTES and more, by the first and the one after the last."""
     low = size = 0
     for number, part in enumerate(table.parts, 1):
-        size += part.file.stat().st_size
+        size += storage.fetch(part.file).stat().st_size
         if size >= SCATTERED_BYTES or number == len(table.parts):
             yield low, number
             low, size = number, 0

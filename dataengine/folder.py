@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from dataengine import storage
 from dataengine.errors import UserError
 
 LAID_OUT = (
@@ -45,9 +46,10 @@ def held(out: Path, name: str, work: Path | None = None) -> Iterator[None]:
             except BlockingIOError:
                 taken, option = (work, "--work") if folder == work else (out, "--out")
                 raise UserError(
-                    f"{taken}: another run is building here; wait for it, "
+                    f"{storage.named(taken)}: another run is building here; wait for it, "
                     f"or choose another {option}"
                 ) from None
+            locks.enter_context(storage.claimed(folder))
         yield
 
 

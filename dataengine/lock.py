@@ -9,6 +9,8 @@ import yaml
 from dataengine.account import Finished
 from dataengine.document import Document
 from dataengine.plan import Plan
+from dataengine.sources import REGISTRY as SOURCES
+from dataengine.sources import further
 
 HEAD = """\
 # Rebuilds the same bytes: python -m dataengine.build mixture.lock.yaml
@@ -45,7 +47,8 @@ def lock(document: Document, plan: Plan, finished: list[Finished], out: Path) ->
     if words:
         about = _relative(data["publish"]["about"], start)
         data["publish"] = data["publish"] | {"about": about, "content": words.content}
-    if words or any(entry.keys() & LOCAL for entry in data["sources"]) or REACHING & data.keys():
+    local = LOCAL.union(further())  # which may have files as well
+    if words or any(entry.keys() & local for entry in data["sources"]) or REACHING & data.keys():
         data["base"] = os.path.relpath(start.resolve(), out.resolve())
     data["sources"] = [
         _pinned(entry, done.account.figures, start)
@@ -63,9 +66,12 @@ def _pinned(entry: Any, figures: Any, start: Path) -> Any:
     if not isinstance(entry, dict):
         return _relative(entry, start) if isinstance(entry, str) else entry
     told = figures if isinstance(figures, dict) else {}
-    paths = {key: _relative(entry[key], start) for key in ("path", "build") if key in entry}
+    theirs = [key for key in further() if key in entry]
+    named = ("path", "build", *theirs)
+    paths = {key: _relative(entry[key], start) for key in named if key in entry}
     parts = {key: _pinned(entry[key], told.get(key), start) for key in PARTS if key in entry}
-    return entry | paths | parts | {key: told[key] for key in PINS if key in told}
+    takes = SOURCES.get(theirs[0]).model_fields if theirs else PINS
+    return entry | paths | parts | {key: told[key] for key in PINS if key in told and key in takes}
 
 
 def same(lock: Any, mixture: Any) -> bool:
@@ -88,5 +94,6 @@ def _untied(value: Any, start: Path) -> Any:
     return _relative(value, start) if isinstance(value, str) else value
 
 
-def _relative(path: str, start: Path) -> str:
-    return os.path.relpath(path, start.resolve()) if Path(path).is_absolute() else path
+def _relative(path: Any, start: Path) -> Any:
+    absolute = isinstance(path, str) and Path(path).is_absolute()
+    return os.path.relpath(path, start.resolve()) if absolute else path

@@ -12,7 +12,7 @@ from typing import Any
 from dataengine import __version__
 from dataengine.account import Finished
 from dataengine.engines.versions import libraries
-from dataengine.models.config import ModelConfig
+from dataengine.models.model_config import ModelConfig
 from dataengine.plan import Plan
 from dataengine.publish.config import Publish
 from dataengine.stages.stage import Reader

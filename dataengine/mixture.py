@@ -2,13 +2,18 @@
 
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    BaseModel,
     BeforeValidator,
     Discriminator,
     Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SerializeAsAny,
     Tag,
     ValidationError,
     ValidationInfo,
@@ -17,15 +22,19 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from dataengine.config import Config, unknown
+from dataengine.config import Config, or_true, unknown
 from dataengine.document import Document, validated
-from dataengine.models.config import BudgetConfig, ModelConfig, check_budget
-from dataengine.preferences.source import PreferenceSource
+from dataengine.models.model_config import BudgetConfig, ModelConfig, check_budget
+from dataengine.preferences.preference_source import PreferenceSource
 from dataengine.publish.config import Publish
 from dataengine.row import Kind
+from dataengine.schema import Named, OneOf
+from dataengine.sources import REGISTRY as SOURCES
+from dataengine.sources import further
 from dataengine.sources.files import FileSource
 from dataengine.sources.generated import GeneratedSource
 from dataengine.sources.hub import HubSource
+from dataengine.sources.source import Source
 from dataengine.stages import filters as all_filters
 from dataengine.stages.decontaminate import Decontaminate
 from dataengine.stages.difficulty import Difficulty
@@ -33,60 +42,79 @@ from dataengine.stages.exact_dedup import ExactDedup
 from dataengine.stages.near_dedup import NearDedup
 from dataengine.stages.stage import Stage
 
-SOURCES = {
-    "path": FileSource,
-    "hub": HubSource,
-    "recipe": GeneratedSource,
-    "candidates": PreferenceSource,
-}
+M = TypeVar("M", bound=BaseModel)
 
 
 def _one_origin(value: Any) -> Any:
     """Refuse a source that says no origin, or two."""
-    if isinstance(value, tuple(SOURCES.values())):
+    if isinstance(value, Source):
         return value
     if not isinstance(value, dict):
-        keys = f"name: and one of {', '.join(f'{key}:' for key in SOURCES)}"
+        keys = f"name: and one of {', '.join(f'{key}:' for key in ORIGINS)}"
         raise PydanticCustomError("origin", f"a source is a mapping with {keys}")
-    given = [key for key in SOURCES if key in value]
+    known = [*ORIGINS, *further()]
+    given = [key for key in known if key in value]
     if len(given) != 1:
         problem = f"{' and '.join(given)} are both given: keep one" if given else "says no origin"
-        raise PydanticCustomError("origin", f"{problem}; a source has one of {', '.join(SOURCES)}")
+        raise PydanticCustomError("origin", f"{problem}; a source has one of {', '.join(known)}")
     return value
 
 
 def _origin(value: Any) -> str | None:
     """The kind of a source, as the tag of its model."""
-    for key, model in SOURCES.items():
+    for key, model in ORIGINS.items():
         if isinstance(value, model) or (isinstance(value, dict) and key in value):
             return model.__name__
-    return None
+    return "plugin"
 
+
+def _of_a_plugin(value: Any, info: ValidationInfo) -> Source:
+    """A source of a kind that the schema does not know by itself."""
+    if isinstance(value, Source):
+        return value
+    key = next(key for key in further() if key in value)
+    return _validated(SOURCES.get(key), value, info)
+
+
+ORIGINS: dict[str, type[Source]] = {
+    model.key: model for model in (FileSource, HubSource, GeneratedSource, PreferenceSource)
+}
+"""Our kinds of sources by the keys that mark them, in the order in which errors name them."""
 
 AnySource = Annotated[
     Annotated[FileSource, Tag("FileSource")]
     | Annotated[HubSource, Tag("HubSource")]
     | Annotated[GeneratedSource, Tag("GeneratedSource")]
-    | Annotated[PreferenceSource, Tag("PreferenceSource")],
+    | Annotated[PreferenceSource, Tag("PreferenceSource")]
+    | Annotated[
+        SerializeAsAny[Source],
+        BeforeValidator(_of_a_plugin),
+        Tag("plugin"),
+    ],
     Discriminator(_origin),
     BeforeValidator(_one_origin),
+    OneOf(lambda: [*ORIGINS.values(), *map(SOURCES.get, further())]),
 ]
+
+
+def _near(value: Any, info: ValidationInfo) -> Any:
+    value = or_true(value)
+    return value | {"base": _base(info)} if isinstance(value, dict) else value
 
 
 class Dedup(Config):
     """Which rows count as the same row twice."""
 
-    exact: ExactDedup | None = None
+    exact: Annotated[
+        ExactDedup | None,
+        BeforeValidator(or_true, json_schema_input_type=bool | ExactDedup | None),
+    ] = None
     """`true`, or {side: prompt | row}."""
-    minhash: NearDedup | None = None
+    minhash: Annotated[
+        NearDedup | None,
+        BeforeValidator(_near, json_schema_input_type=bool | NearDedup | None),
+    ] = None
     """`true`, or {threshold: 0.8, ...}."""
-
-    @field_validator("exact", "minhash", mode="before")
-    @classmethod
-    def _true_is_the_default(cls, value: Any, info: ValidationInfo) -> Any:
-        value = {} if value is True else None if value is False else value
-        based = isinstance(value, dict) and info.field_name == "minhash"
-        return value | {"base": _base(info)} if based else value
 
 
 class Mixture(Config):
@@ -105,7 +133,9 @@ class Mixture(Config):
     budget: BudgetConfig | None = None
     """A hard cap on what models may cost, over every run of this build: {usd: 25.0}."""
     sources: list[AnySource] = Field(min_length=1)
-    filters: list[Stage] = Field(default_factory=list)
+    filters: Annotated[list[SerializeAsAny[Stage]], Named(all_filters.known, many=True)] = Field(
+        default_factory=list
+    )
     """Names of filters, or {name: {settings}}, in the order they are applied."""
     dedup: Dedup = Dedup()
     decontaminate: Decontaminate | None = None
@@ -114,6 +144,24 @@ class Mixture(Config):
     splits: dict[str, float] = Field(default_factory=lambda: {"train": 1.0})
     """Shares of the rows; a prompt never stands in two splits."""
     publish: Publish | None = None
+    _document: Document | None = PrivateAttr(None)
+
+    @property
+    def document(self) -> Document:
+        """The mixture as it was written: a file, or what was given from Python."""
+        assert self._document is not None
+        return self._document
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _as_written(
+        cls, value: Any, handler: ModelWrapValidatorHandler["Mixture"], info: ValidationInfo
+    ) -> "Mixture":
+        made = handler(value)
+        if made._document is None:
+            known = (info.context or {}).get("document")
+            made._document = known or Document.given(value)
+        return made
 
     @field_validator("tokenizer")
     @classmethod
@@ -152,7 +200,11 @@ class Mixture(Config):
             raise PydanticCustomError("filters", "a list of filter names is wanted")
         return [_filter(entry, info.data.get("tokenizer")) for entry in value]
 
-    @field_validator("decontaminate", mode="before")
+    @field_validator(
+        "decontaminate",
+        mode="before",
+        json_schema_input_type=Decontaminate | Literal[False] | None,
+    )
     @classmethod
     def _protected(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, dict):
@@ -204,21 +256,27 @@ class Mixture(Config):
     def _models_fit(self) -> "Mixture":
         check_budget(self.models, self.budget)
         for source in self.sources:
-            if isinstance(source, GeneratedSource | PreferenceSource):
-                source.check(self.models, self.kind)
+            source.check(self)
         return self
 
 
-def load(file: Path) -> Mixture:
-    """Read and check a mixture file.
+def load(mixture: str | Path | Mapping[str, Any] | Mixture) -> Mixture:
+    """Read and check a mixture: a file, or the same as a dict, whose relative paths start from the
+    working folder. One that is checked already stays as it is.
 
     Raises:
         UserError: what is wrong, with its file, line and key.
     """
-    document = Document(file)
+    if isinstance(mixture, Mixture):
+        return mixture
+    if isinstance(mixture, str | Path):
+        document = Document(Path(mixture))
+    else:
+        document = Document.given(mixture)
     base = document.data.get("base") if isinstance(document.data, dict) else None
-    start = file.parent / base if isinstance(base, str) else file.parent
-    return validated(Mixture, document, {"base": start})
+    folder = document.file.parent
+    start = folder / base if isinstance(base, str) else folder
+    return validated(Mixture, document, {"base": start, "document": document})
 
 
 PARTS = ("personas", "documents", "candidates", "scores", "annotations", "prompts", "from")
@@ -232,8 +290,14 @@ def _with_base(source: Any, base: Path) -> Any:
     if not isinstance(source, dict):
         return source
     parts = {key: _with_base(source[key], base) for key in PARTS if key in source}
-    named = {"base": base} if source.keys() & {"path", "build", "from"} else {}
+    local = source.keys() & {"path", "build", "from"} or _has_a_base(source)
+    named = {"base": base} if local else {}
     return source | parts | named
+
+
+def _has_a_base(source: dict[str, Any]) -> bool:
+    """Whether it is a source of a further kind that may have files beside the mixture."""
+    return any("base" in SOURCES.get(key).model_fields for key in further() if key in source)
 
 
 def _base(info: ValidationInfo) -> Path:
@@ -266,15 +330,20 @@ def _filter(entry: Any, tokenizer: str | None) -> Stage:
     name, settings = next(iter(entry.items())) if isinstance(entry, dict) and entry else (entry, {})
     if isinstance(entry, dict) and len(entry) != 1:
         raise PydanticCustomError("filter", "one filter per entry: {name: {settings}}")
-    if not isinstance(name, str) or name not in all_filters.known():
-        raise unknown(str(name), list(all_filters.known()), "filter")
-    found = all_filters.known()[name]
+    found = all_filters.named(str(name))
+    if found is None:
+        raise unknown(str(name), list(all_filters.known()), "filter", registry=all_filters.REGISTRY)
     if "tokenizer" in found.model_fields and tokenizer:
         settings = {"tokenizer": tokenizer, **(settings or {})}
+    return _validated(found, settings or {}, None, name)
+
+
+def _validated(model: type[M], value: Any, info: ValidationInfo | None, *where: str) -> M:
+    """A value as a model that the schema does not name; an error says where in it."""
     try:
-        return found.model_validate(settings or {})
+        return model.model_validate(value, context=info.context if info else None)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(step) for step in (name, *first["loc"]))
+        place = ".".join(str(step) for step in (*where, *first["loc"]))
         text = str(first["msg"]).removeprefix("Value error, ")
-        raise PydanticCustomError("filter", f"{where}: {text}") from None
+        raise PydanticCustomError("plugin", f"{place}: {text}" if place else text) from None

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.ipc
 from numpy.typing import NDArray
 
+from dataengine import storage
 from dataengine.row import (
     CONTENT,
     FOR_THE_TEMPLATE,
@@ -67,9 +68,9 @@ class Part(NamedTuple):
         """The small columns of every row."""
         found = framed(mapped(small_file(self.folder, self.number)).select(list(columns)))
         file = repeats_file(self.folder)
-        if "id" not in columns or not file.exists():
+        if "id" not in columns or not storage.exists(file):
             return found
-        again = _repeats(file, file.stat().st_mtime_ns).get(self.number)
+        again = _repeats(file, storage.fetch(file).stat().st_mtime_ns).get(self.number)
         if again is None:
             return found
         named = found["id"].scatter(again["place"].to_list(), again["id"].to_list())
@@ -152,7 +153,7 @@ def framed(table: pa.Table) -> pl.DataFrame:
 
 def mapped(file: Path) -> pa.Table:
     """An Arrow IPC file, memory-mapped: nothing is read until it is looked at."""
-    with pa.memory_map(str(file)) as source:
+    with pa.memory_map(str(storage.fetch(file))) as source:
         return pa.ipc.open_file(source).read_all()
 
 
@@ -185,14 +186,13 @@ def write(
 
 def written(table: pa.Table, file: Path, compression: str | None = None) -> None:
     """Write an Arrow IPC file under its name by one rename."""
-    partial = file.with_name(f"tmp-{file.name}")
     options = pa.ipc.IpcWriteOptions(compression=compression)
     with (
+        storage.writing(file) as partial,
         pa.OSFile(str(partial), "wb") as sink,
         pa.ipc.new_file(sink, table.schema, options=options) as out,
     ):
         out.write_table(table.combine_chunks())
-    partial.rename(file)
 
 
 def compact(rows: pl.DataFrame) -> pa.Table:

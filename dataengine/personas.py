@@ -24,14 +24,14 @@ from dataengine.command import command, run_command
 from dataengine.config import Config
 from dataengine.document import Document as YamlDocument
 from dataengine.document import validated
-from dataengine.generation.cast import drawn
 from dataengine.generation.novelty import Novelty
-from dataengine.models.config import BudgetConfig, ModelConfig, check_budget
+from dataengine.generation.sampling import sample
+from dataengine.models.model_config import BudgetConfig, ModelConfig, check_budget
 from dataengine.models.models import Query
 from dataengine.models.session import Session, session
 from dataengine.models.wire import Failure
 from dataengine.publish.licence import together
-from dataengine.sources.generated import Cast
+from dataengine.sources.generated import PersonaSet
 from personas import Draft, NewPersonas, Persona, Reject, recipes
 from personas.draw import digest
 from personas.persona import document_of, persona_of
@@ -46,8 +46,8 @@ class Growth(Config):
     models: dict[str, ModelConfig]
     budget: BudgetConfig | None = None
     recipe: str | dict[str, dict[str, Any]]
-    personas: Cast | None = None
-    documents: Cast | None = None
+    personas: PersonaSet | None = None
+    documents: PersonaSet | None = None
     prompts: str
     rows: int = Field(gt=0)
     ceiling: float = Field(3.0, ge=1)
@@ -107,8 +107,8 @@ class Cultivation:
 
     def __init__(self, growth: Growth, notify: Callable[[str], None] = print):
         self.growth, self.recipe, self._notify = growth, growth.made_by, notify
-        self.people = drawn(growth.personas, "personas", persona_of, growth.seed)
-        self.documents = drawn(growth.documents, "documents", document_of, growth.seed)
+        self.people = sample(growth.personas, "personas", persona_of, growth.seed)
+        self.documents = sample(growth.documents, "documents", document_of, growth.seed)
         self.found: list[dict[str, Any]] = []
         self.reasons: Counter[str] = Counter()
         self.tried = 0

@@ -1,29 +1,28 @@
-"""The plan: the ordered list of stages that a mixture means.
+"""Execution plan: the ordered list of stages that a mixture means.
 
 `--plan` prints this list and `run.py` executes this list; there is no other, so what is
 shown cannot drift from what is done.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import orjson
 
-from dataengine.generation.reader import GeneratedReader
-from dataengine.mixture import Mixture
-from dataengine.preferences.reader import PreferenceReader
-from dataengine.preferences.source import PreferenceSource
-from dataengine.sources.files import FileReader, FileSource
-from dataengine.sources.generated import GeneratedSource
-from dataengine.sources.hub import HubReader, HubSource
-from dataengine.sources.source import Source
+from dataengine.mixture import Mixture, load
+from dataengine.registry import code_of
+from dataengine.row import Kind
+from dataengine.sources.ingest import RecordReader
 from dataengine.stages.gold import Gold
 from dataengine.stages.mix import Mix
 from dataengine.stages.shards import Shards
 from dataengine.stages.split import Split
 from dataengine.stages.stage import Reader, Stage
+from eval.verifiers.registry import REGISTRY as VERIFIERS
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,23 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps of a build, each after the steps it takes rows from."""
+    """The steps of a build, each after the steps it takes rows from. It prints itself, and in a
+    notebook it shows itself."""
 
     mixture: Mixture
     steps: tuple[Step, ...]
+    out: Path = Path()
+    """Where a build of it lies, from which it knows what is done already."""
+
+    def __str__(self) -> str:
+        from dataengine.show import plan_text
+
+        return plan_text(self)
+
+    def _repr_html_(self) -> str:
+        from dataengine.show import plan_html
+
+        return plan_html(self)
 
     def __iter__(self) -> Iterator[Step]:
         return iter(self.steps)
@@ -71,52 +83,51 @@ class Plan:
             "inputs": inputs,
             "kind": self.mixture.kind,
             "seed": self.mixture.seed,
-        }
+        } | _plugins(stage, self.mixture.kind)
         canonical = orjson.dumps(identity, option=orjson.OPT_SORT_KEYS, default=str)
         return hashlib.blake2b(canonical, digest_size=16).hexdigest()
 
 
-def plan(mixture: Mixture, limit: int | None = None, drawn: bool = False) -> Plan:
-    """The stages of a mixture, in order. Pure: nothing is read and nobody is asked.
+def _plugins(stage: Stage, kind: Kind) -> dict[str, Any]:
+    """What identifies the code of other packages that a stage runs; nothing where it runs none."""
+    kinds = [type(stage), *([type(stage.source)] if isinstance(stage, Reader) else [])]
+    found = {of.__qualname__: code for of in kinds if (code := code_of(of))}
+    if stage.verifies and (kind == "rlvr" or not isinstance(stage, RecordReader)):
+        found |= VERIFIERS.codes()
+    return {"plugins": found} if found else {}
+
+
+def folder_of(mixture: Mixture, limit: int | None = None) -> Path:
+    """Where a mixture is built, unless something else is said."""
+    return Path("builds") / (mixture.name + (f"-limit-{limit}" if limit else ""))
+
+
+def plan(
+    mixture: str | Path | Mapping[str, Any] | Mixture,
+    limit: int | None = None,
+    out: str | Path | None = None,
+    *,
+    drawn: bool = False,
+) -> Plan:
+    """The stages of a mixture, in order: a file, a dict or a checked one. No row is read and no
+    model is asked.
 
     `limit` makes a preview of the same list: at most so many records of each source, the first
-    ones or, `drawn`, those that a hash draws.
+    ones or, `drawn`, those that a hash draws. `out` is the build folder, `builds/NAME` by default.
+
+    Raises:
+        UserError: the mixture is none, with file, line and key.
     """
-    readers = tuple(Step(_reader(source, mixture, limit, drawn)) for source in mixture.sources)
-    steps = [*readers]
+    mixture = load(mixture)
+    readers = [source.reader(mixture, limit) for source in mixture.sources]
+    if drawn:
+        readers = [reader.model_copy(update={"drawn": True}) for reader in readers]
+    steps = [*map(Step, readers)]
     inputs = tuple(range(len(readers)))
     for stage in _after_reading(mixture):
         steps.append(Step(stage, inputs))
         inputs = (len(steps) - 1,)
-    return Plan(mixture, tuple(steps))
-
-
-def _reader(source: Source, mixture: Mixture, limit: int | None, drawn: bool) -> Reader:
-    match source:
-        case FileSource():
-            return FileReader(source=source, kind=mixture.kind, limit=limit, drawn=drawn)
-        case HubSource():
-            return HubReader(source=source, kind=mixture.kind, limit=limit, drawn=drawn)
-        case GeneratedSource():
-            return GeneratedReader(
-                source=source,
-                kind=mixture.kind,
-                models=mixture.models,
-                usd=mixture.budget.usd if mixture.budget else None,
-                limit=limit,
-            )
-        case PreferenceSource():
-            return PreferenceReader(
-                source=source,
-                kind=mixture.kind,
-                models=mixture.models,
-                usd=mixture.budget.usd if mixture.budget else None,
-                tokenizer=mixture.tokenizer,
-                seed=mixture.seed,
-                limit=limit,
-            )
-        case _:
-            raise TypeError(f"no reader for {type(source).__name__}")
+    return Plan(mixture, tuple(steps), Path(out) if out else folder_of(mixture, limit))
 
 
 def _after_reading(mixture: Mixture) -> Iterator[Stage]:

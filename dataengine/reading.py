@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from dataengine import storage
 from dataengine.parts import (
     Part,
     arrow,
@@ -51,7 +52,7 @@ class Reading:
         name_repeats(rows, self.reader.source.name)
 
     def _write(self, kept: pl.DataFrame | pa.Table, number: int) -> int:
-        if small_file(self.folder, number).exists():
+        if storage.exists(small_file(self.folder, number)):
             return len(kept)
         table, ids = (compact(kept), kept["id"]) if isinstance(kept, pl.DataFrame) else (kept, None)
         own = ids.to_list() if ids is not None and not ids.has_nulls() else None
@@ -89,7 +90,7 @@ def name_repeats(parts: list[Part], source: str) -> None:
     Ids of first occurrences stand in the small columns; those of the others, which are few, in a
     table of their own.
     """
-    if not parts or repeats_file(parts[0].folder).exists():
+    if not parts or storage.exists(repeats_file(parts[0].folder)):
         return
     whole = np.concatenate([_heads(part) for part in parts])
     order = np.argsort(whole, kind="stable")

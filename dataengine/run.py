@@ -18,13 +18,14 @@ from typing import Any
 
 import polars as pl
 
+from dataengine import storage
 from dataengine.account import Account, Finished
 from dataengine.dropped import Lost, gather, read_lost
 from dataengine.engines.drive import Engine, drive
 from dataengine.engines.job import Job, TableTasks, seen
 from dataengine.engines.local import Local
 from dataengine.joining import join
-from dataengine.parts import Part
+from dataengine.parts import Part, small_file
 from dataengine.plan import Plan, Step
 from dataengine.progress import Progress
 from dataengine.reading import Reading
@@ -63,7 +64,7 @@ class Run:
             UserError: bad input.
         """
         self.work.mkdir(parents=True, exist_ok=True)
-        for leftover in self.work.glob("tmp-*"):
+        for leftover in [f for at in ("", "*/", "*/*/") for f in self.work.glob(f"{at}tmp-*")]:
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         with self._pool:
             steps = list(enumerate(self.plan))
@@ -145,7 +146,7 @@ class Run:
             return Finished(account=known, folder=folder)
         assert isinstance(step.stage, Reader)
         if known or not step.stage.replays:
-            shutil.rmtree(folder, ignore_errors=True)  # what failed for now is asked for again
+            storage.remove(folder)  # what failed for now is asked for again
         folder.mkdir(exist_ok=True)
         started = time.perf_counter()
         account = Account.of(step.stage, fingerprint)
@@ -153,7 +154,7 @@ class Run:
             reading = Reading(step.stage, self._context(folder), self._pool)
             reading.run(account, self.progress)
         if account.mendable:
-            account.content = _hashed(sorted(folder.glob("*.small.arrow")))
+            account.content = _hashed([small_file(folder, n) for n in range(len(account.parts))])
         self._finish(account, folder, started)
         return Finished(account=account, folder=folder)
 
@@ -227,7 +228,7 @@ class Run:
         known = Account.kept_in(folder)
         files = _numbered(folder, table)
         if known and known.mendable:
-            shutil.rmtree(folder)  # what failed for now is asked for again
+            storage.remove(folder)  # what failed for now is asked for again
         elif known:
             self._join(stage, fingerprint, folder, files, None, 0.0)
             return
@@ -242,7 +243,7 @@ class Run:
             self._perform(Job("apply", (stage,), fingerprint, context, tasks))
         for name, evidence in survey.tables.items() if survey else ():
             evidence.write_parquet(folder / f"{name}.parquet")
-        shutil.rmtree(folder / "looks")
+        storage.remove(folder / "looks")
         self._join(stage, fingerprint, folder, files, survey or Survey(), started)
 
     def _survey(self, stage: Stage, fingerprint: str, context: Context) -> Survey | None:
@@ -268,7 +269,7 @@ class Run:
             self.progress.advanced(rows)
 
         drive(self.engine, job, len(parts), done)
-        shutil.rmtree(job.context.folder / "jobs", ignore_errors=True)  # what was handed out
+        storage.remove(job.context.folder / "jobs")  # what was handed out
 
     def _join(
         self,
@@ -341,5 +342,5 @@ def _numbered(folder: Path, table: Table) -> list[Path]:
 def _hashed(files: Sequence[Path]) -> str:
     total = blake2b(digest_size=8)
     for file in files:
-        total.update(file.read_bytes())
+        total.update(storage.fetch(file).read_bytes())
     return "-" + total.hexdigest()

@@ -1,7 +1,8 @@
 """Plans and builds as a person reads them."""
 
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from dataengine.plan import Plan
 from dataengine.publish.hub import Published, Push
 from dataengine.stages.stage import Reader
 
+WIDTH = 110
+"""Columns where there is no terminal to ask: tables keep their lines."""
+PAGE = '<pre style="line-height: 1.2; overflow-x: auto">{code}</pre>'
 KEYS_SHOWN = 6
 """Keys of a source that are named on the terminal; the manifest names all."""
 
@@ -24,11 +28,51 @@ def show_plan(plan: Plan, out: Path, work: Path, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"name": plan.mixture.name, "out": str(out), "stages": lines}))
         return
+    _console().print(_plan_grid(plan, lines))
+
+
+def plan_text(plan: Plan) -> str:
+    """The plan as text, as `--plan` prints it."""
+    return _text(lambda console: console.print(_grid_of(plan)))
+
+
+def plan_html(plan: Plan) -> str:
+    """The plan for a notebook."""
+    return _html(lambda console: console.print(_grid_of(plan)))
+
+
+def build_text(manifest: dict[str, Any], out: Path) -> str:
+    """A build as text, as the command prints it."""
+    return _text(lambda console: show_build(manifest, out, None, console))
+
+
+def build_html(manifest: dict[str, Any], out: Path) -> str:
+    """A build for a notebook."""
+    return _html(lambda console: show_build(manifest, out, None, console))
+
+
+def _grid_of(plan: Plan) -> Grid:
+    return _plan_grid(plan, list(_plan_lines(plan, plan.out, plan.out / ".work")))
+
+
+def _plan_grid(plan: Plan, lines: list[dict[str, Any]]) -> Grid:
     grid = _grid("plan of " + plan.mixture.name, "stage", "does", ">rows", "state")
     for line in lines:
         rows = "?" if line["rows"] is None else f"{line['rows']:,}"
         grid.add_row(line["label"], line["does"], rows, line["state"])
-    _console().print(grid)
+    return grid
+
+
+def _text(show: Callable[[Console], None]) -> str:
+    file = io.StringIO()
+    show(Console(file=file, highlight=False, width=WIDTH))
+    return file.getvalue().strip("\n")
+
+
+def _html(show: Callable[[Console], None]) -> str:
+    console = Console(file=io.StringIO(), highlight=False, width=WIDTH, record=True)
+    show(console)
+    return console.export_html(inline_styles=True, code_format=PAGE)
 
 
 def _plan_lines(plan: Plan, out: Path, work: Path) -> Any:
@@ -60,9 +104,14 @@ def _known(work: Path, name: str, fingerprint: str | None) -> Account | None:
     return Account.kept_in(folder) if fingerprint else None
 
 
-def show_build(manifest: dict[str, Any], out: Path, published: Published | None) -> None:
+def show_build(
+    manifest: dict[str, Any],
+    out: Path,
+    published: Published | None,
+    console: Console | None = None,
+) -> None:
     """Print what was made, what was dropped and why, and where it is."""
-    console = _console()
+    console = console or _console()
     console.print(_funnel(manifest))
     if manifest["decontamination"]:
         console.print(_protected(manifest["decontamination"]))
@@ -164,7 +213,7 @@ def _unchecked(report: dict[str, Any]) -> list[str]:
 def _console() -> Console:
     """Standard output; where it is no terminal, wide enough that tables keep their lines."""
     console = Console(highlight=False, soft_wrap=False)
-    return console if console.is_terminal else Console(highlight=False, width=110)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
 
 
 def _grid(title: str, *columns: str) -> Grid:

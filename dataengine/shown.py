@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataengine.models.config import ModelConfig
+from dataengine.models.model_config import ModelConfig
 
 Part = tuple[str, float, int, int]
 """A model, how many calls, and the tokens in and out that are assumed of each."""

@@ -15,7 +15,7 @@ from dataengine.command import command, run_command
 from dataengine.errors import UserError
 from dataengine.mixture import Mixture, load
 from dataengine.plan import plan
-from dataengine.preferences.source import PreferenceSource
+from dataengine.preferences.preference_source import PreferenceSource
 from dataengine.show import keys
 from dataengine.sources.ingest import RecordReader
 from dataengine.sources.where import Where
@@ -29,7 +29,9 @@ app = command()
 
 @app.command()
 def main(
-    mixture: Annotated[Path, typer.Argument(help="The mixture file.", metavar="MIXTURE")],
+    mixture: Annotated[
+        Path | None, typer.Argument(help="The mixture file.", metavar="MIXTURE")
+    ] = None,
     deep: Annotated[
         bool,
         typer.Option("--deep", help=f"Read every record, not the first {FIRST:,} of a source."),
@@ -42,8 +44,10 @@ def main(
     """Say whether MIXTURE can be built: keys, files, conditions, tokenizer, suites, and what the
     first records of each source become."""
     if schema:
-        print(json.dumps(Mixture.model_json_schema(), indent=1))
+        print(json.dumps(json_schema(), indent=1, ensure_ascii=False))
         return
+    if mixture is None:
+        raise UserError("name the mixture file, or say --schema")
     checked = load(mixture)
     check(checked)
     limit = None if deep else FIRST
@@ -58,6 +62,12 @@ def main(
     else:
         sources = f"{len(checked.sources)} source{'s' if len(checked.sources) > 1 else ''}"
         print(f"{mixture}: fine; {sources}, {stages} stages", *map(_line, looks), sep="\n")
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a mixture, with every filter, recipe and source that is installed here."""
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return dialect | Mixture.model_json_schema()
 
 
 def check(mixture: Mixture) -> None:

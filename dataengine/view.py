@@ -1,6 +1,6 @@
 """Views: the rows of a part, or of a whole build, that are alive, with the columns asked for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -128,11 +128,17 @@ class Table:
         """The parts in order, as views of the rows that are alive."""
         return (self.view(number) for number in range(len(self.parts)))
 
-    def small(self, *columns: str) -> pl.DataFrame:
-        """Small columns of every row that is alive, with its number `at`, and its `source` where
-        that is asked for; `id` is hexadecimal."""
+    def of(self, sources: Collection[str]) -> NDArray[np.bool_]:
+        """Whether each row that is alive is of one of these sources."""
+        told = [source in sources for source in self.sources]
+        return np.repeat(np.array(told, np.bool_), [int(alive.sum()) for alive in self.alive])
+
+    def small(self, *columns: str, of: str | None = None) -> pl.DataFrame:
+        """Small columns of every row that is alive (and of one source), with its number `at`, and
+        its `source` where that is asked for; `id` is hexadecimal."""
         read = [name for name in columns if name != "source"]
-        found = [self._small(number, read) for number in range(len(self.parts))]
+        numbers = [n for n, source in enumerate(self.sources) if of in (None, source)]
+        found = [self._small(number, read) for number in numbers]
         types = {"at": pl.Int64(), "source": pl.String(), **SMALL, "id": pl.String()}
         none = pl.DataFrame(schema=types)
         return pl.concat([none, *found], how="diagonal").select("at", *columns)

@@ -1,0 +1,1 @@
+"""Evaluation: suites, verifiers, and a model measured by them."""

@@ -1,4 +1,4 @@
-"""Which model is better? `python -m eval.compare A B [C ...]` on the reports of several models.
+"""Model comparison: `python -m eval.compare A B [C ...]` on the reports of several models.
 
 Of two models, B minus A item by item; of more, the paper's table. With --picture a chart of either.
 """
@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
+from dataengine.errors import UserError
 from eval import scoreboard
 from eval.comparison import Comparison, holm, opened
 from eval.coverage import MEANING, SIGNS
 from eval.stats import Paired, averaged, mean
-from eval.suites import SuiteError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -30,12 +30,12 @@ def main(
     """Compare models' reports: differences with intervals and paired p-values, the best in bold."""
     try:
         if len(models) < 2:
-            raise SuiteError("give two models or more")
+            raise UserError("give two models or more")
         reports = [opened(model, report) for model in models]
         board = scoreboard.board(names(models), reports)
         if picture:
             scoreboard.picture(board, picture)
-    except (SuiteError, OSError) as error:
+    except (UserError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
     if len(models) > 2:
@@ -96,6 +96,7 @@ def _marked(entry: Comparison) -> str:
 
 
 def as_records(found: list[Comparison]) -> str:
+    """The comparisons as JSON."""
     return json.dumps([entry.record() for entry in found], indent=1, ensure_ascii=False)
 
 

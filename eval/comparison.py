@@ -1,4 +1,4 @@
-"""Two models' reports, item by item.
+"""Paired comparison of two models' reports, item by item.
 
 Only items that both models were asked and that could be scored for both count. Suites whose items,
 settings or worked examples differ are not compared: two settings are not one benchmark.
@@ -12,9 +12,9 @@ from typing import Any
 
 import polars as pl
 
+from dataengine.errors import UserError
 from eval.coverage import Mark
 from eval.stats import Paired, mean, paired
-from eval.suites import SuiteError
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Opened:
 
 
 def opened(folder: Path, name: str) -> Opened:
-    """The report `name` of a model. SuiteError where there is none, naming those there are."""
+    """The report `name` of a model. UserError where there is none, naming those there are."""
     for place in (folder, folder / "eval"):
         file = place / f"{name}.json"
         if file.is_file() and file.with_suffix(".parquet").is_file():
@@ -64,7 +64,7 @@ def opened(folder: Path, name: str) -> Opened:
         file.stem for place in (folder, folder / "eval") for file in place.glob("*.parquet")
     )
     hint = f"there are: {', '.join(there)}" if there else "measure it with python -m eval.run"
-    raise SuiteError(f"{folder}: no report {name!r}; {hint}")
+    raise UserError(f"{folder}: no report {name!r}; {hint}")
 
 
 def compare(a: Opened, b: Opened) -> list[Comparison]:

@@ -1,11 +1,12 @@
-"""Which suites a model's training data was decontaminated against, as the model itself says."""
+"""Decontamination coverage: the suites that a model's training data was checked against."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from eval.suites import Suite, SuiteError
+from dataengine.errors import UserError
+from eval.suites import Suite
 
 MANIFEST = "dataengine_manifest.json"
 
@@ -48,7 +49,7 @@ class Coverage:
 
 
 def coverage(model: str) -> Coverage:
-    """What a model's manifest declares. SuiteError where it cannot be read."""
+    """What a model's manifest declares. UserError where it cannot be read."""
     file = manifest(model)
     if file is None:
         return Coverage(None)
@@ -58,7 +59,7 @@ def coverage(model: str) -> Coverage:
         hashes = [_hashes(stage["manifest"]) for stage in told.get("stages", [])]
         start = told.get("start", {}).get("manifest", "unknown") != "unknown"
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise SuiteError(
+        raise UserError(
             f"{file}: not a model's manifest ({error!r}); train again or remove it"
         ) from None
     return Coverage({name: _same(name, hashes) for name in names}, start)

@@ -14,8 +14,9 @@ from typing import Any
 
 import polars as pl
 
+from dataengine.errors import UserError
 from eval.stats import Interval, difference, interval
-from eval.suites import Suite, SuiteError
+from eval.suites import Suite
 from eval.tasks.score import Result
 
 FOUND = ("drop", "review")
@@ -49,7 +50,7 @@ class Leak:
 
 
 def evidence(folders: Sequence[Path]) -> Evidence:
-    """What was found in several sets of rows, one a stage of training. SuiteError where a folder
+    """What was found in several sets of rows, one a stage of training. UserError where a folder
     holds no evidence."""
     looked: defaultdict[str, set[str]] = defaultdict(set)
     found: defaultdict[str, set[str]] = defaultdict(set)
@@ -78,7 +79,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], pl.DataFrame]:
             decisions = pl.read_parquet(folder / "decisions.parquet")
         assert told["suites"]
     except (OSError, ValueError, LookupError, TypeError, AssertionError, pl.exceptions.PolarsError):
-        raise SuiteError(
+        raise UserError(
             f"--evidence: {folder} is neither a build that was decontaminated (manifest.json, "
             "dropped/, data/) nor a report of python -m decontam check"
         ) from None

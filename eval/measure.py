@@ -1,4 +1,4 @@
-"""Suites through a model: what can be measured is, and what cannot says why."""
+"""Evaluation of a model on suites: what can be measured is, and what cannot says why."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -7,13 +7,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dataengine.errors import UserError
 from eval import report as reports
 from eval.coverage import Coverage
 from eval.leak import Evidence
 from eval.report import Line, Report
-from eval.suites import Score, Suite, SuiteError, load
+from eval.suites import Score, Suite, load
 from eval.tasks import harness, score
-from eval.tasks.judge import asker
+from eval.tasks.judge_client import asker
 from eval.tasks.kept import Kept, fingerprint
 from eval.tasks.model import Model, Where, connect
 from eval.tasks.questions import Question, questions
@@ -96,16 +97,16 @@ def connected(means: Means, file: Path) -> Model:
 
 
 def otherwise(suite: Suite, given: dict[str, Any]) -> Suite:
-    """The suite with other settings than its own. SuiteError where they do not fit it."""
+    """The suite with other settings than its own. UserError where they do not fit it."""
     if suite.score is None or suite.score.metric == "mc2" or not given:
         return suite
     samples = max(given.get("samples", suite.score.samples), suite.score.k)  # pass@k needs k
     try:
         changed = Score.model_validate(suite.score.model_dump() | given | {"samples": samples})
     except ValidationError as error:
-        raise SuiteError(f"{suite.name}: {error.errors()[0]['msg']}") from None
+        raise UserError(f"{suite.name}: {error.errors()[0]['msg']}") from None
     if changed.samples > 1 and not changed.temperature:
-        raise SuiteError(f"{suite.name}: greedy samples are all the same; give a --temperature")
+        raise UserError(f"{suite.name}: greedy samples are all the same; give a --temperature")
     return suite.model_copy(update={"score": changed})
 
 

@@ -1,4 +1,4 @@
-"""The prompt as the model reads it: a chat template's text, and its token ids.
+"""Chat-template rendering of an eval prompt: its text, and its token ids.
 
 One rendering for training, rewards and evaluation. What the template writes is all there is: the
 tokenizer adds no BOS of its own to it, nor a second one.

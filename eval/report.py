@@ -1,4 +1,4 @@
-"""What a run found: of each suite one line, and every item's result."""
+"""Evaluation report: one line for each suite, and every item's result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -111,6 +111,7 @@ def at_k(
 
 
 def absent(suite: Suite, mark: Mark, reason: str, judge: str | None = None) -> Line:
+    """The line of a suite that was not measured, with the reason."""
     setting = described(suite.score, True, judge) if suite.score else "not scored"
     title = suite.title or suite.name
     return Line(suite.name, title, suite.tier, setting, mark, missing=reason)

@@ -1,4 +1,4 @@
-"""A reward model on preference pairs: `python -m eval.reward --model DIR --data BUILD`.
+"""Reward model on preference pairs: `python -m eval.reward --model DIR --data BUILD`.
 
 How often the chosen answer's reward is higher than the rejected one's, by source, with intervals.
 The model is a sequence classifier with one label, as `train.rm` and TRL's RewardTrainer make it.
@@ -12,9 +12,9 @@ from typing import Annotated, Any
 import polars as pl
 import typer
 
+from dataengine.errors import UserError
 from eval import prompt
 from eval.stats import interval
-from eval.suites import SuiteError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 Pair = dict[str, Any]
@@ -32,7 +32,7 @@ def main(
     try:
         told = pairs(data, split)
         rewards = scored(model, told, batch)
-    except SuiteError as error:
+    except UserError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
     if out:
@@ -41,17 +41,17 @@ def main(
 
 
 def pairs(data: str, split: str) -> list[Pair]:
-    """The pairs of a split. SuiteError where there are none."""
+    """The pairs of a split. UserError where there are none."""
     from datasets import load_dataset
 
     try:
         rows = load_dataset(data, split=split)
     except Exception as error:  # no such folder, repository or split: each client has its own kinds
         said = " ".join(str(error).split())[:200]
-        raise SuiteError(f"--data {data}: no split {split!r} can be read: {said}") from None
+        raise UserError(f"--data {data}: no split {split!r} can be read: {said}") from None
     missing = {"prompt", "chosen", "rejected"} - set(rows.column_names)
     if missing:
-        raise SuiteError(f"--data {data}: no pairs; {', '.join(sorted(missing))} are not there")
+        raise UserError(f"--data {data}: no pairs; {', '.join(sorted(missing))} are not there")
     return list(rows)
 
 
@@ -81,7 +81,7 @@ def scored(model: str, told: Sequence[Pair], batch: int) -> pl.DataFrame:
 
 
 def loaded(model: str) -> tuple[Any, Any]:
-    """Tokenizer and reward model, on the GPU where there is one. SuiteError where it is none."""
+    """Tokenizer and reward model, on the GPU where there is one. UserError where it is none."""
     import torch
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
@@ -93,7 +93,7 @@ def loaded(model: str) -> tuple[Any, Any]:
         judge = AutoModelForSequenceClassification.from_pretrained(model)
     except (OSError, ValueError) as error:
         said = " ".join(str(error).split())[:200]
-        raise SuiteError(f"--model: {model} cannot be asked: {said}") from None
+        raise UserError(f"--model: {model} cannot be asked: {said}") from None
     return tokenizer, judge.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
 
@@ -107,7 +107,7 @@ def rendered(tokenizer: Any, pair: Pair, side: str) -> str:
         return prompt.text(tokenizer, turns, tools, generation=False, **settings)
     except Exception as error:  # templates raise what they like
         said = " ".join(str(error).split())[:200]
-        raise SuiteError(f"{pair.get('id', '?')}: the chat template refuses it: {said}") from None
+        raise UserError(f"{pair.get('id', '?')}: the chat template refuses it: {said}") from None
 
 
 def _batches(texts: list[list[int]], size: int) -> Iterator[list[list[int]]]:

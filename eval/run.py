@@ -1,4 +1,4 @@
-"""Measure a model: `python -m eval.run --model DIR_OR_URL --tier development`.
+"""Evaluation command: `python -m eval.run --model DIR_OR_URL --tier development`.
 
 One command, one table. The items come from eval/suites (local files under --path, or the Hub), the
 answers from lm-evaluation-harness, the scores from eval/verifiers.
@@ -14,10 +14,11 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from dataengine.errors import UserError
 from eval import leak, seal, writing
 from eval.coverage import coverage
 from eval.measure import Means, run
-from eval.suites import Suite, SuiteError, Tier, load
+from eval.suites import Suite, Tier, load
 from eval.tasks.model import Where, served_by
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -80,7 +81,7 @@ def main(
         found = None
         for found in run(name, wanted, means, known, limit, folder, found_in):
             writing.write(found, folder)
-    except SuiteError as error:
+    except UserError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
     if found is None:
@@ -95,19 +96,20 @@ def main(
 def chosen(tier: Tier | None, names: Sequence[str] | None, path: Path | None) -> list[Suite]:
     """The suites that the command line asks for."""
     if (tier is None) == (not names):
-        raise SuiteError("give --tier, or --suite (again and again for several)")
+        raise UserError("give --tier, or --suite (again and again for several)")
     if path is not None and not path.is_dir():
-        raise SuiteError(f"--path: no folder {path}")
+        raise UserError(f"--path: no folder {path}")
     return load(tier or list(names or ()), path)
 
 
 def arguments(text: str) -> dict[str, Any]:
+    """Parse `--engine`, a JSON object."""
     try:
         given = json.loads(text)
     except ValueError as error:
-        raise SuiteError(f"--engine: not JSON: {error}") from None
+        raise UserError(f"--engine: not JSON: {error}") from None
     if not isinstance(given, dict):
-        raise SuiteError("--engine: give an object, such as '{\"max_model_len\": 32768}'")
+        raise UserError("--engine: give an object, such as '{\"max_model_len\": 32768}'")
     return given
 
 

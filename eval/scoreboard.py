@@ -1,4 +1,4 @@
-"""The paper's table for several models: a row a task, a column a model, each against the first."""
+"""Score table of several models: a row a task, a column a model, each against the first."""
 
 import json
 from collections.abc import Sequence
@@ -42,6 +42,7 @@ class Board:
 
 
 def board(names: list[str], reports: list[Opened]) -> Board:
+    """The score table of several reports, the first the one to compare with."""
     return Board(names, reports, [compare(reports[0], other) for other in reports[1:]])
 
 

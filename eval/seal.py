@@ -1,24 +1,25 @@
-"""The unseen tier stays unseen: it opens only on request, and every opening is written down."""
+"""Access log of the unseen tier: it opens only on request, and every opening is written down."""
 
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from eval.suites import Suite, SuiteError
+from dataengine.errors import UserError
+from eval.suites import Suite
 
 LOG = "unsealed.jsonl"
 
 
 def check(suites: Sequence[Suite], unseal: bool) -> list[str]:
-    """The unseen suites among these. SuiteError where they were not asked for, or are not alone."""
+    """The unseen suites among these. UserError where they were not asked for, or are not alone."""
     sealed = [suite.name for suite in suites if suite.tier == "unseen"]
     if sealed and not unseal:
-        raise SuiteError(
+        raise UserError(
             f"{', '.join(sealed)}: unseen during development; --unseal opens them, and is recorded"
         )
     if sealed and len(sealed) < len(suites):
-        raise SuiteError("unseen suites are measured alone: no other report may show their numbers")
+        raise UserError("unseen suites are measured alone: no other report may show their numbers")
     return sealed
 
 

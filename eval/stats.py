@@ -1,4 +1,4 @@
-"""How sure a score is: bootstrap intervals, and paired tests between two models."""
+"""Statistics of scores: bootstrap intervals, and paired tests between two models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A report as people read it: the paper's table, the items, a picture, and the model's card."""
+"""Report output: the paper's table, the items, a picture, and the model's card."""
 
 import json
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Whom to ask and what: personas and recipes. Pure: no network, no model calls, no clock.
+"""Personas and recipes: whom to ask and what. Pure: no network, no model calls, no clock.
 
 A recipe turns a persona and a seed into requests, and replies into rows. Whoever drives it sends
 the requests; this is all a driver does:

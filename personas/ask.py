@@ -1,4 +1,4 @@
-"""What is asked of a model, with no idea of who is asked.
+"""Model request: messages, schema and sampling settings, with no idea of who is asked.
 
 `personas/` and `dataengine/preferences/` make asks; `dataengine/models/` sends them and knows
 endpoints, prices, retries and the ledger. Nothing here names a model.

@@ -1,4 +1,4 @@
-"""What passes between a recipe and whoever sends its requests; `personas/__init__.py` shows how."""
+"""Drafts: what passes between a recipe and the sender of its requests (`personas/__init__.py`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,7 +9,7 @@ from personas.persona import Document, Persona
 
 
 class Reply(Protocol):
-    """What came back for an ask. `dataengine.models` answers have this shape."""
+    """Model reply to an ask. `dataengine.models` answers have this shape."""
 
     @property
     def text(self) -> str: ...
@@ -89,7 +89,7 @@ class NewPersonas:
 
 @dataclass(frozen=True)
 class Reject:
-    """Why a reply gives no prompt or no row: `reason` is a short class, `detail` one line."""
+    """Rejection of a reply: `reason` is a short class, `detail` one line."""
 
     reason: str
     detail: str = ""

@@ -1,4 +1,4 @@
-"""Randomness that belongs to a request and to nothing else."""
+"""Seeded random draws that belong to a request and to nothing else."""
 
 import hashlib
 import random

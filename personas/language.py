@@ -1,11 +1,13 @@
-"""The language that a recipe writes in, named by its BCP-47 tag (RFC 5646)."""
+"""Language tags (BCP 47, RFC 5646) that a recipe writes in, and the sentence that asks for one."""
 
 import re
 from typing import Annotated
 
 from pydantic import AfterValidator
 
-from eval.verifiers import ifeval_text
+from eval.language_id import other_language
+
+__all__ = ["NAMES", "Tag", "in_language", "other_language"]
 
 _TAG = re.compile(
     r"[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|\d{3}))?(-[A-Za-z0-9]{4,8})*", re.ASCII
@@ -78,13 +80,6 @@ NAMES = {
     "vi": "Vietnamese",
     "zh": "Chinese",
 }
-_DETECTED = frozenset(NAMES) - {"gsw", "rm"}
-"""Languages that langdetect tells; for others no answer is rejected for its language."""
-_LONG_ENOUGH = 80
-_NOT_PROSE = re.compile(
-    r"```.*?(?:```|\Z)|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]*\$|\\\(.*?\\\)|\\\[.*?\\\]|\\\w+",
-    re.DOTALL,
-)
 
 
 def in_language(tag: str) -> str:
@@ -94,17 +89,3 @@ def in_language(tag: str) -> str:
     name = NAMES.get(tag.split("-")[0].lower())
     named = f"{name} (BCP-47 tag {tag})" if name else f"the language with the BCP-47 tag {tag}"
     return f"Write everything that people will read in {named}, as a native speaker would."
-
-
-def other_language(text: str, tag: str) -> str | None:
-    """The code of the language of `text`, where it is surely not the asked one; else None.
-
-    Code and formulas are left out. What remains is let pass where it is short, or in a language
-    that the detector cannot tell.
-    """
-    wanted = tag.split("-")[0].lower()
-    prose = _NOT_PROSE.sub(" ", text)
-    if wanted == "en" or wanted not in _DETECTED or len(prose.strip()) < _LONG_ENOUGH:
-        return None
-    found = [code.split("-")[0] for code in ifeval_text.languages(prose)]
-    return found[0] if found and wanted not in found else None

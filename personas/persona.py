@@ -1,16 +1,14 @@
-"""Whom a recipe asks as, and what it may ask about."""
+"""Persona and document records: whom a recipe asks as, and what it may ask about."""
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dataengine.errors import UserError
+
 PERSONA_KEYS = ("persona", "description", "text")
 DOCUMENT_KEYS = ("text", "document", "content")
-
-
-class MalformedPersona(ValueError):
-    """A row that holds no persona, or no document, where one was expected."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Document:
 def persona_of(row: Mapping[str, Any], source: str = "", licence: str | None = None) -> Persona:
     """A persona from a row with a `persona` (or `description`, or `text`) column.
 
-    The id is the row's own `id`, else a hash of the text. Raises MalformedPersona.
+    The id is the row's own `id`, else a hash of the text. Raises UserError.
     """
     text = _text(row, PERSONA_KEYS, "persona")
     return Persona(_id(row, text), text, source, row.get("licence") or licence)
@@ -58,7 +56,7 @@ def _text(row: Mapping[str, Any], keys: tuple[str, ...], what: str) -> str:
         if isinstance(value, str) and value.strip():
             return value.strip()
     given = ", ".join(map(str, row)) or "no columns"
-    raise MalformedPersona(
+    raise UserError(
         f"row {row.get('id', '(no id)')!r} holds no {what}: expected text in one of "
         f"{', '.join(keys)}; it has {given}"
     )

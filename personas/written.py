@@ -1,4 +1,4 @@
-"""A recipe that is a YAML file of prompts, without any Python.
+"""YAML recipes: a file of prompts, without any Python.
 
     ask: |                      # what the writer of prompts is told; {names} are filled in
       {persona}
@@ -21,11 +21,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from dataengine.errors import UserError
 from eval.verifiers import verifier as verifier_of
 from personas.draft import Draft, Prompt, Reject
 from personas.fence import fenced
 from personas.recipe import Keep, OneTurn, persona_fence, user
-from personas.recipes import RecipeSettings
 
 _NAME = re.compile(r"\{(\w+)\}")
 
@@ -141,7 +141,7 @@ class Written(OneTurn):
 
 
 def written(name: str, told: Mapping[str, Any], language: str | None = None) -> Written:
-    """The recipe that a file's content describes. Raises RecipeSettings, naming the key."""
+    """The recipe that a file's content describes. Raises UserError, naming the key."""
     own = ("language", "max_tokens")
     given = {key: told[key] for key in own if key in told}
     page = {key: value for key, value in told.items() if key not in own}
@@ -154,4 +154,4 @@ def written(name: str, told: Mapping[str, Any], language: str | None = None) -> 
         message = str(first["msg"]).removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             message = f"no such key; there are: {', '.join((*Page.model_fields, *own))}"
-        raise RecipeSettings(f"recipe {name}: {key + ': ' if key else ''}{message}") from None
+        raise UserError(f"recipe {name}: {key + ': ' if key else ''}{message}") from None

@@ -1,4 +1,4 @@
-"""Thin trainers: a finished dataset in, TRL called, a model and its card out.
+"""Trainers, thin over TRL: a finished dataset in, a model and its card out.
 
 `python -m train.sft`, `train.dpo`, `train.rm`, `train.rlvr` and `train.distill` hold no data logic:
 if a trainer needs a column, the engine writes it. `train.merge` adds an adapter to its base.

@@ -1,4 +1,4 @@
-"""What is checked on the rows before a GPU is spent on them."""
+"""Pre-training checks: what is checked on the rows before a GPU is spent on them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain

@@ -1,4 +1,4 @@
-"""Hours of training, over every resumption of a run."""
+"""Training time in hours, over every resumption of a run."""
 
 import time
 from typing import Any

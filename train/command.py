@@ -1,4 +1,4 @@
-"""The command line that the trainers share: a recipe, TRL's own arguments over it, checks, a run.
+"""Trainer command line: a recipe, TRL's own arguments over it, checks, a run.
 
 ```
 python -m train.sft --data builds/mix --model checkpoints/base --recipe tulu3_8b --dry-run
@@ -19,7 +19,7 @@ from accelerate import PartialState
 from trl import ModelConfig, TrlParser
 
 from dataengine.errors import UserError
-from train import card, lineage, plan, recipe
+from train import dry_run, lineage, model_card, training_recipe
 from train.clock import Clock
 from train.data import open_data
 from train.job import Job, Options, Stage
@@ -41,12 +41,12 @@ def run(stage: Stage, argv: list[str]) -> Path:
     job = prepare(stage, argv)
     found = stage.check(job)
     out = Path(job.config.output_dir)
-    for line in plan.lines(stage, job, found):
+    for line in dry_run.lines(stage, job, found):
         say(line)
     if job.options.dry_run:
         return out
     checkpoint = _checkpoint(job, out)
-    told, as_run = lineage.lineage(stage.name, job), card.recipe(job)
+    told, as_run = lineage.lineage(stage.name, job), model_card.recipe(job)
     trainer = _trainer(stage, job)
     trainer.add_callback(Clock())
     trainer.add_callback(lineage.Checkpoints(told))
@@ -60,7 +60,7 @@ def run(stage: Stage, argv: list[str]) -> Path:
     trainer.save_model(str(out))
     trainer.save_state()
     if PartialState().is_main_process:
-        card.write(out, stage.name, job, told, trainer.state, found)
+        model_card.write(out, stage.name, job, told, trainer.state, found)
     say(f"model, card and curves: {out}")
     return out
 
@@ -68,6 +68,8 @@ def run(stage: Stage, argv: list[str]) -> Path:
 def _trainer(stage: Stage, job: Job) -> Any:
     try:
         return stage.trainer(job)
+    except UserError:
+        raise
     except (ValueError, OSError, ImportError) as error:
         raise UserError(f"TRL refuses: {' '.join(str(error).split())}") from error
 
@@ -89,9 +91,9 @@ def prepare(stage: Stage, argv: list[str]) -> Job:
     early.add_argument("--recipe")
     named = early.parse_known_args(argv)[0].recipe
     asked_help = {"-h", "--help"} & set(argv)
-    chosen = recipe.load(stage.name, named) if named else None
+    chosen = training_recipe.load(stage.name, named) if named else None
     if chosen is None and not asked_help:
-        known = sorted(path.stem for path in (recipe.SHIPPED / stage.name).glob("*.yaml"))
+        known = sorted(path.stem for path in (training_recipe.SHIPPED / stage.name).glob("*.yaml"))
         raise UserError(f"--recipe is missing: {', '.join(known)}, or a .yaml file")
     trainer = chosen.trainer if chosen else next(iter(stage.configs))
     if trainer not in stage.configs:
@@ -111,7 +113,7 @@ class _Parser(TrlParser):
 
 
 def _arguments(
-    stage: Stage, chosen: recipe.Recipe | None, config: type, argv: list[str]
+    stage: Stage, chosen: training_recipe.Recipe | None, config: type, argv: list[str]
 ) -> tuple[Options, Any, ModelConfig]:
     types: Any = (stage.options, config, ModelConfig)
     parser = _Parser(types, prog=f"python -m train.{stage.name}")
@@ -153,7 +155,7 @@ def _unknown(name: str, known: set[str]) -> str:
     return f"{name} is not an argument of this trainer{hint}"
 
 
-def _accumulation(chosen: recipe.Recipe, given: argparse.Namespace) -> int:
+def _accumulation(chosen: training_recipe.Recipe, given: argparse.Namespace) -> int:
     """Micro-batches per optimiser step that give the recipe's batch on this many devices."""
     devices = int(os.environ.get("WORLD_SIZE", "1"))
     at_once = given.per_device_train_batch_size * devices

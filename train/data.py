@@ -1,4 +1,4 @@
-"""A dataset that the engine finished: a build directory, or the Hub repository it was pushed to."""
+"""Dataset loading: a build directory, or the Hub repository it was pushed to."""
 
 import hashlib
 import json

@@ -14,7 +14,7 @@ from dataengine.errors import UserError
 from train import rlvr
 from train.command import main
 from train.job import ChatOptions, Job, Stage
-from train.model import shared_arguments
+from train.trl_model import shared_arguments
 
 
 def check(job: Job) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from train.checks import check_ends, check_rendering, check_weights, worth_check
 from train.command import main
 from train.cpo import RenderedCPOTrainer
 from train.job import ChatOptions, Job, Stage
-from train.model import shared_arguments
+from train.trl_model import shared_arguments
 from train.truncation import cut_pairs
 
 TRAINERS = {"dpo": DPOTrainer, "cpo": RenderedCPOTrainer, "kto": KTOTrainer}

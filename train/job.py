@@ -1,4 +1,4 @@
-"""What a trainer is given: the options that are ours, TRL's arguments, the data, the tokenizer."""
+"""Training job: the options that are ours, TRL's arguments, the data, the tokenizer."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -13,14 +13,14 @@ from trl import ModelConfig
 from dataengine.errors import UserError
 from train.data import Data
 from train.mask import marked_template
-from train.recipe import Recipe
-from train.recipe import Stage as StageName
 from train.start import Start
+from train.training_recipe import Recipe
+from train.training_recipe import Stage as StageName
 
 
 @dataclass
 class Options:
-    """What is not TRL's."""
+    """Options that are ours, not TRL's."""
 
     data: str = field(metadata={"help": "a build directory, or a Hub dataset: owner/name@revision"})
     model: str = field(metadata={"help": "the model to start from: a folder or a Hub name"})
@@ -58,7 +58,7 @@ class ChatOptions(Options):
 
 @dataclass
 class RolloutOptions(ChatOptions):
-    """What rollouts take beside TRL's arguments."""
+    """Options of rollouts beside TRL's arguments."""
 
     judge: str | None = field(
         default=None, metadata={"help": "a YAML file: the model that judges, and its budget"}

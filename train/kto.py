@@ -1,4 +1,4 @@
-"""KTO's rows: prompts with one completion each, wanted and unwanted by turns.
+"""KTO rows: prompts with one completion each, desirable and undesirable by turns.
 
 TRL samples KTO's rows in their order, and unpairs pairs into a thousand of one sort, then a
 thousand of the other: batches of one sort, whose loss has nothing to compare.

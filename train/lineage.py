@@ -21,7 +21,7 @@ ENDS = 1 << 16
 
 
 def lineage(stage: str, job: Job) -> dict[str, Any]:
-    """What the model will have been trained on: this stage's data after those of `--model`.
+    """Training-data manifest: this stage's data after those of `--model`.
 
     A suite counts as decontaminated against only where every stage's data was. A start model
     without a manifest is unknown, as `start` says.
@@ -69,7 +69,7 @@ def earlier(model: str) -> dict[str, Any] | None:
 
 
 def write(folder: Path, told: dict[str, Any]) -> None:
-    """Write it beside a model."""
+    """Write the manifest beside a model."""
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(told, indent=1, sort_keys=True) + "\n"
     (folder / MANIFEST).write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The assistant mask: which tokens of a conversation are its assistant's turns.
+"""Assistant mask: which tokens of a conversation are its assistant's turns.
 
 Where the template marks them with `{% generation %}`, or TRL has a marked twin of it, the marks
 say so. Elsewhere (Llama 3.1 to 3.3, Mistral, ChatML's many kin) a turn is what the conversation
@@ -80,7 +80,7 @@ def columns(
 
 
 def assistant_turns(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The turns that are learned from."""
+    """The assistant's turns of a row."""
     return [turn for turn in row["messages"] if turn["role"] == "assistant"]
 
 

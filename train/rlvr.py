@@ -26,13 +26,13 @@ from trl.import_utils import is_vllm_available
 from dataengine.errors import UserError
 from eval.verifiers.registry import verifier
 from eval.verifiers.verdict import Unavailable, VerifierError
-from train import judge, render, tools
+from train import render, rollout_judge, tools
 from train.checks import check_rendering, worth_checking
 from train.command import main
 from train.job import Job, RolloutOptions, Stage
-from train.judge import Judge
-from train.model import shared_arguments
-from train.reward import RolloutReward, named
+from train.rollout_judge import Judge
+from train.rollout_reward import RolloutReward, named
+from train.trl_model import shared_arguments
 
 TRAINERS = {"grpo": GRPOTrainer, "rloo": RLOOTrainer}
 
@@ -41,7 +41,7 @@ def check(job: Job) -> dict[str, Any]:
     """Every verifier can run, every prompt is rendered whole, and one batch of them is there."""
     rows, config = job.data.train, job.config
     if job.options.judge:
-        judge.read(job.options.judge)
+        rollout_judge.read(job.options.judge)
     check_tools(job)
     names = named_verifiers(rows)
     for name, (number, first) in names.items():
@@ -92,11 +92,11 @@ def named_verifiers(rows: Dataset) -> dict[str, tuple[int, str]]:
 
 
 def refuse_unready(name: str, judged: bool) -> None:
-    """UnknownVerifier, or Unavailable where what it needs is not here."""
+    """Raise UnknownVerifier, or Unavailable where what a verifier needs is not here."""
     found = verifier(name)
     found.ready()
     if found.takes("ask") and not judged:
-        raise Unavailable("it asks a model, and none is given; give --judge judge.yaml")
+        raise Unavailable("it asks a model, and none is given; give --judge rollout_judge.yaml")
 
 
 def check_tools(job: Job) -> None:
@@ -159,7 +159,7 @@ def trainer(job: Job) -> Any:
         config.use_vllm = True
     asked = None
     if job.options.judge:
-        asked = Judge(judge.read(job.options.judge), Path(config.output_dir) / "judge")
+        asked = Judge(rollout_judge.read(job.options.judge), Path(config.output_dir) / "judge")
     if job.tools:
         given["tools"] = job.tools
     return TRAINERS[job.recipe.trainer](

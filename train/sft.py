@@ -21,7 +21,7 @@ from train.checks import (
 )
 from train.command import main
 from train.job import Job, Stage, model_arguments
-from train.model import shared_arguments
+from train.trl_model import shared_arguments
 from train.truncation import cut_conversations
 
 

@@ -1,4 +1,4 @@
-"""The start model, as far as its files tell without its weights: tokenizer, EOS, window.
+"""Start model files: tokenizer, EOS and window, without its weights.
 
 What TRL would do to the tokenizer later (`--eos_token`, `--chat_template_path`) is done here first,
 so that what is checked and printed is what is trained.

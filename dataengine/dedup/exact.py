@@ -1,31 +1,63 @@
 """Exact duplicates: rows with the same prompt, or the same in everything that they hold."""
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from dataengine.dedup.fingerprint import fingerprints
-from dataengine.dedup.rank import best_first, first_equal
+from dataengine.dedup.rank import first_equal
 from dataengine.dedup.texts import ViewBlock
+from dataengine.parts import arrow
 from dataengine.view import View
 
 SCHEMA = {"at": pl.Int64, "of": pl.Int64}
+HELD = np.dtype([("keys", np.uint64, 2), ("at", np.int64), ("pinned", np.bool_)])
+BUCKET_ROWS = 2 << 20
+"""Rows of one bucket, about: each takes some 270 bytes while they are compared."""
 
 
-def duplicates(
-    keys: np.ndarray, rows: pl.DataFrame, order: Sequence[str] = (), protect: Sequence[str] = ()
-) -> pl.DataFrame:
+class Keyed(NamedTuple):
+    """The rows of a part: keys (uint64, shape (rows, 2): equal for equal rows, zero for what equals
+    nothing), their numbers, and whether they are of a protected source."""
+
+    keys: np.ndarray
+    at: np.ndarray
+    pinned: bool
+
+
+def duplicates(parts: Iterable[Keyed], rows: int, folder: Path) -> pl.DataFrame:
     """The rows to drop, `at`, with the row that stays for each, `of`, by their numbers.
 
-    keys: uint64, shape (rows, 2): equal for equal rows, zero for what equals nothing. rows: `at`
-    and `source`. The first row stays: of protected sources (whose rows are never dropped), then of
-    the sources in `order`, then as the rows stand.
+    The first row stays: of protected sources (whose rows are never dropped), then as they stand.
+    rows: how many there are in all. Their keys go to buckets in temporary files in `folder`, equal
+    ones to the same, and one bucket at a time is in memory.
     """
-    pinned = rows["source"].is_in(list(protect)).to_numpy()
-    equal = first_equal(keys, best_first(rows["source"], order, pinned))
-    gone = np.flatnonzero((equal != np.arange(len(equal))) & ~pinned)
-    at = rows["at"].to_numpy()
+    count = rows // BUCKET_ROWS + 1
+    with ExitStack() as opened:
+        files = [opened.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(count)]
+        for keys, at, pinned in parts:
+            held = np.zeros(len(at), HELD)
+            held["keys"], held["at"], held["pinned"] = keys, at, pinned
+            held = held[keys.any(axis=1)]
+            bucket = held["keys"][:, 1] % np.uint64(count)
+            for number, file in enumerate(files):
+                file.write(held[bucket == number].tobytes())
+        found = [_of_bucket(file) for file in files]
+    return pl.concat(found).sort("at")
+
+
+def _of_bucket(file: BinaryIO) -> pl.DataFrame:
+    file.seek(0)
+    rows = np.frombuffer(file.read(), HELD)
+    ranked = np.argsort(~rows["pinned"], kind="stable")
+    equal = first_equal(np.ascontiguousarray(rows["keys"]), ranked)
+    gone = np.flatnonzero((equal != np.arange(len(equal))) & ~rows["pinned"])
+    at = rows["at"]
     return pl.DataFrame({"at": at[gone], "of": at[equal[gone]]}, schema=SCHEMA)
 
 
@@ -35,7 +67,8 @@ def row_keys(digests: pl.Series) -> np.ndarray:
     With 64 bits, a build of 100 million rows would lose one row in 3,700 builds; so few are lost
     with 128 that nobody need look.
     """
-    whole = np.frombuffer(b"".join(digests), np.uint64)
+    held = arrow(digests).buffers()[2]
+    whole = np.frombuffer(held if held else b"", np.uint64, 2 * len(digests))
     return whole.reshape(-1, 2)
 
 

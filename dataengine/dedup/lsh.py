@@ -22,6 +22,9 @@ COMMON = 8
 would find, the representatives have found."""
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 EMPTY = np.int32(-1)
+PIECES, FEW = 4, 1 << 20
+"""A band of more than few rows is divided in so many pieces a thread: of a band's bucket table only
+the pieces at work are in memory."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,32 @@ def candidates(
     sketches: np.ndarray, ranked: np.ndarray, bands: Bands, threshold: float, threads: int
 ) -> Candidates:
     """Candidates of the rows in `ranked` (int32, best first); the others have none."""
-    found, crowds = Candidates.empty(len(sketches)), np.arange(len(sketches), dtype=np.int32)
+    count = len(sketches)
+    found, crowds = Candidates.empty(count), np.arange(count, dtype=np.int32)
+    following, crowded = np.empty(count, np.int32), np.full(count, EMPTY, np.int32)
+    keys = np.empty(len(ranked), np.uint64)
     limits = bands.gate(threshold), bands.expected((1 + threshold) / 2)
-    shares = [range(first, bands.count, threads) for first in range(threads)]
+    shares = np.linspace(0, len(ranked), threads + 1).astype(np.int64)
+    pieces = threads * PIECES if len(ranked) > FEW else threads
+    counts = np.zeros((threads, pieces), np.int64)
     with ThreadPoolExecutor(threads) as pool:
-        for part, crowd in pool.map(lambda s: _join(sketches, ranked, bands, limits, s), shares):
-            merge_partners(found.partners, found.agreed, part.partners, part.agreed)
-            merge(crowds, crowd)
+        for start in range(0, bands.count * bands.rows, bands.rows):
+
+            def fill(thread: int, start: int = start) -> None:
+                share = shares[thread], shares[thread + 1]
+                band_keys(sketches, ranked, share, start, bands.rows, keys, counts[thread])
+
+            def join(piece: int) -> None:
+                slots = 1 << max(4, int(1.5 * counts[:, piece].sum()).bit_length())
+                room = np.empty(slots, np.uint64), np.full(slots, EMPTY, np.int32)
+                join_band(
+                    sketches, ranked, keys, (piece, pieces), limits,
+                    room, following, found.partners, found.agreed, crowded,
+                )  # fmt: skip
+
+            list(pool.map(fill, range(threads)))
+            list(pool.map(join, range(pieces)))
+            join_crowded(crowded, crowds)
     members, bounds = groups(crowds, ranked)
     for first, last in pairwise(bounds):
         crowd = members[first:last]
@@ -60,23 +82,6 @@ def candidates(
         rows, following = np.empty(room, np.int32), np.empty(room, np.int32)
         join_crowd(sketches, crowd, *limits, heads, rows, following, found.partners, found.agreed)
     return found
-
-
-def _join(
-    sketches: np.ndarray, ranked: np.ndarray, bands: Bands, limits: tuple[int, int], share: range
-) -> tuple[Candidates, np.ndarray]:
-    """What some of the bands find: candidates, and the components of rows that crowd a bucket."""
-    found, crowds = Candidates.empty(len(sketches)), np.arange(len(sketches), dtype=np.int32)
-    slots = 1 << max(4, int(1.5 * len(ranked)).bit_length())
-    keys = np.empty(slots, np.uint64)
-    heads, following = np.empty(slots, np.int32), np.empty(len(sketches), np.int32)
-    for band in share:
-        heads.fill(EMPTY)
-        join_band(
-            sketches, ranked, band * bands.rows, bands.rows, *limits,
-            keys, heads, following, found.partners, found.agreed, crowds,
-        )  # fmt: skip
-    return found, crowds
 
 
 def components(found: Candidates, ranked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -129,14 +134,6 @@ def unite(parents, first, second):
 
 
 @kernel
-def merge(parents, others):
-    """Fold the components of `others` into those of `parents`."""
-    for row in range(len(parents)):
-        if others[row] != row:
-            unite(parents, row, find(others, row))
-
-
-@kernel
 def flatten(parents):
     """Point every row straight at its root."""
     for row in range(len(parents)):
@@ -165,15 +162,6 @@ def meet(partners, agreed, row, other, same):
 
 
 @kernel
-def merge_partners(partners, agreed, more_partners, more_agreed):
-    """Fold one thread's candidates into the others'."""
-    for row in range(len(partners)):
-        for place in range(PARTNERS):
-            if more_partners[row, place] != EMPTY:
-                meet(partners, agreed, row, more_partners[row, place], more_agreed[row, place])
-
-
-@kernel
 def join_partners(partners, parents):
     """Unite every row with its candidates."""
     for row in range(len(partners)):
@@ -182,23 +170,45 @@ def join_partners(partners, parents):
                 unite(parents, row, other)
 
 
+@inlined
+def piece_of(key, pieces):
+    """Which piece of a band a key is in."""
+    return np.int64((key >> np.uint64(52)) % np.uint64(pieces))
+
+
 @kernel
-def join_band(
-    sketches, ranked, start, rows, gate, cover, keys, heads, following, partners, agreed, crowds
-):
-    """Let every row meet the representatives of its bucket that pass the gate.
+def band_keys(sketches, ranked, share, start, rows, keys, counts):
+    """The hash of one band of a share of the ranked rows, and how many are in each piece."""
+    counts[:] = 0
+    for place in range(share[0], share[1]):
+        keys[place] = band_key(sketches[ranked[place]], start, rows) * GOLDEN
+        counts[piece_of(keys[place], len(counts))] += 1
+
+
+@kernel
+def join_band(sketches, ranked, keys, piece, limits, room, following, partners, agreed, crowded):
+    """Let every row of one piece (number, of how many) meet the representatives of its bucket that
+    pass the gate.
 
     A row becomes a representative itself unless one covers it. Once there is no more room for
-    it, the bucket's rows are one crowd. `keys`, `heads` (filled with `EMPTY`; as many as a
-    power of two) and `following` are the bucket table's memory.
+    it, the bucket's rows are one crowd: `crowded` says of each which row it belongs to. Pieces
+    divide a band by its keys' hashes, so that none writes of a row that another writes of. `room`
+    (keys; heads filled with `EMPTY`; as many as a power of two) and `following` are the bucket
+    table's memory.
     """
+    number, pieces = piece
+    gate, cover = limits
+    held, heads = room
     mask = np.uint64(len(heads) - 1)
-    for row in ranked:
-        key = band_key(sketches[row], start, rows)
-        slot = (key * GOLDEN >> np.uint64(20)) & mask
-        while heads[slot] != EMPTY and keys[slot] != key:
+    for place in range(len(ranked)):
+        key = keys[place]
+        if piece_of(key, pieces) != number:
+            continue
+        row = ranked[place]
+        slot = (key >> np.uint64(20)) & mask
+        while heads[slot] != EMPTY and held[slot] != key:
             slot = (slot + np.uint64(1)) & mask
-        keys[slot] = key
+        held[slot] = key
         other, covered, met, last = heads[slot], False, 0, EMPTY
         while other != EMPTY and not covered:
             same = agreeing(sketches[row], sketches[other])
@@ -209,7 +219,7 @@ def join_band(
         if covered:
             continue
         if met == REPRESENTATIVES:
-            unite(crowds, heads[slot], row)
+            crowded[row] = heads[slot]
             continue
         following[row] = EMPTY
         if last == EMPTY:
@@ -219,8 +229,17 @@ def join_band(
         if met + 1 == REPRESENTATIVES:
             other = heads[slot]
             while other != EMPTY:
-                unite(crowds, heads[slot], other)
+                crowded[other] = heads[slot]
                 other = following[other]
+
+
+@kernel
+def join_crowded(crowded, crowds):
+    """Unite every row that is in a crowd with it, and forget which it was."""
+    for row in range(len(crowded)):
+        if crowded[row] != EMPTY:
+            unite(crowds, row, crowded[row])
+            crowded[row] = EMPTY
 
 
 @kernel

@@ -76,7 +76,7 @@ def duplicates(
         if not groups:
             return pl.DataFrame(schema=SCHEMA)
         with ThreadPoolExecutor(threads) as pool:
-            sketches = Sketches.joined([*pool.map(settings.sketch, groups)])
+            sketches = Sketches.joined([*pool.map(settings.sketch, groups)], folder)
         labels = pl.concat([*map(known_labels, known), *map(own_labels, parts)])
         pinned = labels["source"].is_in(list(protect)).fill_null(True).to_numpy()
         ranked = settings.ranked(sketches, labels["source"], pinned, order)

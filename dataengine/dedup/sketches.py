@@ -1,7 +1,9 @@
 """The first pass: one sketch a row, and the key that equal texts share."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -12,6 +14,9 @@ from dataengine.dedup.shingles import Shingling, sequence, windows
 from dataengine.dedup.texts import Block, Side, longest, pick
 from dataengine.dedup.words import TABLES, Scratch, tokens_of
 from dataengine.kernels.jit import kernel
+
+IN_MEMORY = 64 << 20
+"""Bytes that are held in memory; of more the pages that others need are read again."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +57,10 @@ class Sketches:
         return found
 
     @classmethod
-    def joined(cls, sketches: "Sequence[Sketches]") -> "Sketches":
-        """The sketches of consecutive blocks as one."""
+    def joined(cls, sketches: "Sequence[Sketches]", folder: Path | None) -> "Sketches":
+        """The sketches of consecutive blocks as one; many lie in temporary files in `folder`."""
         names = [field.name for field in fields(cls)]
-        return cls(*(np.concatenate([getattr(s, name) for s in sketches]) for name in names))
+        return cls(*(_joined([getattr(s, name) for s in sketches], folder) for name in names))
 
     def table(self) -> pl.DataFrame:
         """As a table, a row a row."""
@@ -68,6 +73,15 @@ class Sketches:
     def of_table(cls, table: pl.DataFrame) -> "Sketches":
         """From such a table."""
         return cls(*(table[field.name].to_numpy() for field in fields(cls)))
+
+
+def _joined(arrays: Sequence[np.ndarray], folder: Path | None) -> np.ndarray:
+    rows, first = sum(map(len, arrays)), arrays[0]
+    if rows * first[:1].nbytes <= IN_MEMORY:
+        return np.concatenate(arrays)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        whole = np.memmap(file, first.dtype, "w+", shape=(rows, *first.shape[1:]))
+    return np.concatenate(arrays, out=whole).view(np.ndarray)
 
 
 @kernel

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
+from dataengine import storage
 from dataengine.engines.job import Done, Job
 from dataengine.errors import UserError
 
@@ -32,8 +33,8 @@ def drive(engine: Engine, job: Job, parts: int, done: Callable[[int], None]) -> 
         Exception: what a stage raised, with the part's number as a note.
     """
 
-    made = job.tasks.made
-    missing = [part for part in range(parts) if not made(part)]
+    tasks = job.tasks
+    missing = tasks.missing(range(parts))
     for part in {*range(parts)}.difference(missing):
         done(part)
     lost: Counter[int] = Counter()
@@ -48,8 +49,9 @@ def drive(engine: Engine, job: Job, parts: int, done: Callable[[int], None]) -> 
                 expected.discard(part)
             else:
                 done(part)
-        _wait_for(made, expected)
-        missing = [part for part in missing if not made(part)]
+        missing = tasks.missing(missing)
+        _wait_for(tasks.made, expected.intersection(missing))
+        missing = tasks.missing(missing)
         lost.update(missing)
         for part in missing:
             if lost[part] == ATTEMPTS:
@@ -67,14 +69,15 @@ def _named(error: BaseException, job: Job, part: int) -> BaseException:
     """An error of a stage with the part that it was raised on; bad input is told as it is."""
     if not isinstance(error, UserError):
         rows = job.tasks[part].view.part
-        error.add_note(f"{job}: raised on part {part} ({rows.file})")
+        error.add_note(f"{job}: raised on part {part} ({storage.named(rows.file)})")
     return error
 
 
 def _given_up(job: Job, part: int, why: BaseException | None) -> str:
     told = f"{type(why).__name__}: {' '.join(str(why).split())[:300]}" if why else "no word of it"
+    rows, logs = job.tasks[part].view.part.file, job.context.folder / "jobs"
     return (
-        f"{job}: part {part} ({job.tasks[part].view.part.file}) was lost {ATTEMPTS} times with the "
-        f"worker that had it ({told}; logs, if any, are in {job.context.folder / 'jobs'}). Give "
+        f"{job}: part {part} ({storage.named(rows)}) was lost {ATTEMPTS} times with the "
+        f"worker that had it ({told}; logs, if any, are in {storage.named(logs)}). Give "
         "workers more memory or time and run again: what is made is kept"
     )

@@ -18,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
+from dataengine import storage
 from dataengine.engines import versions
 from dataengine.engines.job import Done, Job, Task, Tasks, perform
 from dataengine.errors import UserError
@@ -57,17 +58,15 @@ def hand_out(job: Job, parts: Sequence[int]) -> Path:
     folder = job.context.folder / "jobs"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{job.verb}-{time.time_ns()}.pickle"
-    partial = file.with_name(f"tmp-{file.name}")
     starts = {}
-    with partial.open("wb") as out:
+    with storage.writing(file) as partial, partial.open("wb") as out:
         for part in parts:
             starts[part] = out.tell()
-            pickle.dump(job.tasks[part], out)
+            storage.dump(job.tasks[part], out)
         end = out.tell()
         pickle.dump((job.fingerprint, versions.here(), list(parts)), out)
-        pickle.dump(replace(job, tasks=FileTasks(file, starts)), out)
+        storage.dump(replace(job, tasks=FileTasks(file, starts)), out)
         out.write(end.to_bytes(8, "little"))
-    partial.rename(file)
     return file
 
 
@@ -78,7 +77,7 @@ def opened(file: Path, fingerprint: str) -> Job:
     Raises:
         Refused: it is another job's, or was written by other versions than run here.
     """
-    with file.open("rb") as stream:
+    with storage.fetch(file).open("rb") as stream:
         of, there, _ = _head(stream)
         here = versions.here()
         other = [f"{n} {there[n]}, here {here[n]}" for n in here if there[n] != here[n]]
@@ -94,7 +93,7 @@ def opened(file: Path, fingerprint: str) -> Job:
 
 def parts_in(file: Path) -> list[int]:
     """The parts that a file hands out."""
-    with file.open("rb") as stream:
+    with storage.fetch(file).open("rb") as stream:
         return _head(stream)[2]
 
 
@@ -106,9 +105,11 @@ def _head(stream: BinaryIO) -> tuple[str, dict[str, str], list[int]]:
     return head
 
 
-def perform_here(file: Path, fingerprint: str, part: int) -> Done:
-    """Do one part of a job that was handed out. Never raises; what it returns can be pickled."""
+def perform_here(address: str, fingerprint: str, part: int) -> Done:
+    """Do one part of a job that was handed out, by the address of its file. Never raises; what it
+    returns can be pickled."""
     try:
+        file = storage.local(address)
         job = opened(file, fingerprint)
         with _first_on_this_node(file):
             done = perform(job, part)

@@ -4,13 +4,14 @@ A job's part reads the files of a part of rows and writes one file for each of i
 rename: what is not there yet is what remains to do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 import polars as pl
 
+from dataengine import storage
 from dataengine.parts import arrow, framed, mapped, written
 from dataengine.quarantine import decide
 from dataengine.stages.stage import Context, Stage
@@ -33,7 +34,11 @@ class Tasks(Protocol):
 
     def made(self, part: int) -> bool:
         """Whether all that a part's task is to write is there."""
-        return all(file.exists() for file in self[part].files)
+        return all(map(storage.exists, self[part].files))
+
+    def missing(self, parts: Iterable[int]) -> list[int]:
+        """Those parts whose tasks are not seen to be done, by few requests."""
+        return [part for part in parts if not self.made(part)]
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,12 @@ class TableTasks(Tasks):
         return Task(self.table.view(part, self.everybody), found, files)
 
     def made(self, part: int) -> bool:
-        return all(held[part].exists() for held in self.files)
+        return all(storage.exists(held[part]) for held in self.files)
+
+    def missing(self, parts: Iterable[int]) -> list[int]:
+        asked = [*parts]
+        there = storage.listed(held[part] for part in asked for held in self.files)
+        return [part for part in asked if any(held[part] not in there for held in self.files)]
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,7 @@ def perform(job: Job, part: int) -> Done:
     try:
         task = job.tasks[part]
         for stage, file in zip(job.stages, task.files, strict=True):
-            if not file.exists():
+            if not storage.exists(file):
                 _make(job, stage, task, file)
     except Exception as error:
         return Done(part, error)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
+from dataengine import storage
 from dataengine.engines.handed import ENVIRONMENT, hand_out, perform_here
 from dataengine.engines.job import Done, Job
 from dataengine.errors import UserError
@@ -52,15 +54,15 @@ def connected(workers: int, address: str | None = None) -> Iterator["Ray"]:
 
 
 def _refuse_dead(address: str) -> None:
-    """Ask a cluster for its status in a process that can be ended, as Ray's client cannot be."""
-    asked = [sys.executable, "-m", "ray.scripts.scripts", "status", "--address", address]
-    try:
-        done = subprocess.run(asked, capture_output=True, text=True, timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
+    """Ask a cluster for its status in a process that ends, as Ray's client does not."""
+    asks = f"from ray.scripts.scripts import main; import signal; signal.alarm({PATIENCE}); main()"
+    asked = [sys.executable, "-c", asks, "status", "--address", address]
+    done = subprocess.run(asked, capture_output=True, text=True)
+    if done.returncode == -signal.SIGALRM:
         raise UserError(
             f"--address {address}: no Ray cluster answered there within {PATIENCE} seconds; start "
             "one (ray start --head), or leave the address out to run on this machine alone"
-        ) from None
+        )
     if done.returncode:
         said = done.stderr.strip().splitlines()[-1:] or ["ray status failed"]
         raise UserError(f"--address {address}: {said[0]}")
@@ -74,7 +76,7 @@ class Ray:
         self._task = ray.remote(num_cpus=1, max_retries=0)(perform_here)
 
     def run(self, job: Job, parts: Sequence[int]) -> Iterator[Done]:
-        file = hand_out(job, parts)
+        file = storage.address(hand_out(job, parts))
         left, waiting = iter(parts), dict[Any, int]()
         ahead = 2 * max(1, int(self._ray.cluster_resources().get("CPU", 0)))
         try:

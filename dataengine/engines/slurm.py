@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+from dataengine import storage
 from dataengine.engines.handed import ENVIRONMENT, hand_out, parts_in, perform_here
 from dataengine.engines.job import Done, Job
 from dataengine.errors import UserError
@@ -44,7 +45,7 @@ class Slurm:
         name = _name(job)
         try:
             yield from self._watch(name, job, parts, None)  # an array that an earlier driver left
-            missing = [part for part in parts if not job.tasks.made(part)]
+            missing = job.tasks.missing(parts)
             if missing:
                 file = hand_out(job, missing)
                 self._submit(name, file, job.fingerprint, min(self.array, len(missing)))
@@ -62,9 +63,9 @@ class Slurm:
             f"--job-name={name}",
             f"--array=0-{elements - 1}",
             "--cpus-per-task=1",
-            f"--output={file.with_suffix('')}-%a.log",
+            f"--output={_log(file)}-%a.log",
             *(f"--{option}={value}" for option, value in wanted.items() if value),
-            f"--wrap={shlex.join(['env', *threads, *module, str(file), fingerprint])}",
+            f"--wrap={shlex.join(['env', *threads, *module, storage.address(file), fingerprint])}",
         )
         if done.returncode:
             raise UserError(f"--engine slurm: {' '.join(done.stderr.split())}")
@@ -80,25 +81,29 @@ class Slurm:
             if silent == SILENT:
                 raise UserError(f"--engine slurm: squeue: {' '.join(done.stderr.split())}")
             going = bool(done.returncode or done.stdout.strip())  # asked before files are looked at
-            for part in [*left]:
-                failed = file and _failure(file, part)
-                if job.tasks.made(part):
-                    left.remove(part)
-                    yield Done(part)
-                elif failed and failed.exists():
-                    left.remove(part)
-                    yield pickle.loads(failed.read_bytes())
+            missing = job.tasks.missing(left)
+            yield from map(Done, sorted({*left}.difference(missing)))
+            failed = storage.listed(_failure(file, part) for part in missing) if file else ()
+            for told in sorted(failed):
+                yield pickle.loads(storage.fetch(told).read_bytes())
+            left = [part for part in missing if not file or _failure(file, part) not in failed]
             if going and left:
                 time.sleep(PAUSE)
 
 
 def _name(job: Job) -> str:
-    said = f"{job.context.folder} {job.verb} {job.fingerprint}"
+    said = f"{storage.address(job.context.folder)} {job.verb} {job.fingerprint}"
     return f"dataengine-{blake2b(said.encode(), digest_size=8).hexdigest()}"
 
 
 def _asked(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True)
+
+
+def _log(file: Path) -> Path:
+    """Where elements write: beside the job's file, or in /tmp of each node where that is an object
+    of a store, which Slurm does not write to."""
+    return Path("/tmp") / file.stem if storage.named(file) != str(file) else file.with_suffix("")
 
 
 def _failure(file: Path, part: int) -> Path:
@@ -108,14 +113,14 @@ def _failure(file: Path, part: int) -> Path:
 
 def main() -> None:
     """An element of the array: its share of the parts, one after the other."""
-    file, fingerprint = Path(sys.argv[1]), sys.argv[2]
+    address, fingerprint = sys.argv[1:]
+    file = storage.local(address)
     element = int(os.environ["SLURM_ARRAY_TASK_ID"])
     for part in parts_in(file)[element :: int(os.environ["SLURM_ARRAY_TASK_COUNT"])]:
-        done = perform_here(file, fingerprint, part)
+        done = perform_here(address, fingerprint, part)
         if done.error:
-            partial = _failure(file, part).with_suffix(".tmp")
-            partial.write_bytes(pickle.dumps(done))
-            partial.rename(_failure(file, part))
+            with storage.writing(_failure(file, part)) as partial:
+                partial.write_bytes(pickle.dumps(done))
 
 
 if __name__ == "__main__":

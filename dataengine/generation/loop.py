@@ -1,4 +1,4 @@
-"""The loop of a generated source: ask, verify, keep what is new, until there are enough rows.
+"""Generation loop: ask, verify, drop near-duplicates, until there are enough rows.
 
 Candidates are numbered, and a candidate's persona, document and seed follow from its number
 alone. A round takes as many as the acceptance so far says are needed; within it everything is
@@ -14,10 +14,10 @@ from typing import Any
 import anyio.to_thread
 
 from dataengine.budget import BudgetReached
-from dataengine.generation import earn, rows
-from dataengine.generation.earn import Earned, Fate, Lost, Samples
+from dataengine.generation import generated_row, selection
 from dataengine.generation.novelty import Novelty, distinct
 from dataengine.generation.order import Candidate, Order, Round
+from dataengine.generation.selection import Accepted, Rejected, Samples, Selection
 from dataengine.generation.status import Status
 from dataengine.models.failure import EndpointDown
 from dataengine.models.models import Models, Query, Reply
@@ -33,12 +33,12 @@ ROUND = 2_048
 """Most candidates in one round: what is under way fits into memory."""
 LEAST_ACCEPTANCE = 0.05
 MEASURED = 10_000
-"""Kept prompts whose distinct n-grams are counted: the first so many."""
+"""Kept prompts whose distinct n-grams are counted: the first N."""
 JUDGE_TOKENS = 1024
 
 
 class Loop:
-    """Makes rows round by round. `notify` is told how it goes, in plain lines."""
+    """Generation loop of one source, round by round. `notify` gets progress in plain lines."""
 
     def __init__(
         self,
@@ -108,8 +108,8 @@ class Loop:
             "recipe": order.recipe.name,
             "recipe_version": order.recipe.version,
             "settings": order.recipe.model_dump(mode="json", exclude_defaults=True),
-            "prompts": self.models.lane(order.prompts).model,
-            "answers": self.models.lane(order.answers).model,
+            "prompts": self.models.client(order.prompts).model,
+            "answers": self.models.client(order.answers).model,
             "samples": order.samples,
             "keep": order.keep,
             "rows_wanted": order.rows,
@@ -157,16 +157,16 @@ class Loop:
                 by_model.setdefault(model, []).append(Query(turn.ask, 0, candidate))
             for model, queries in by_model.items():
                 await self._ask(model, queries, self._read)
-            open_ = [c for c in open_ if c.fate is None and c.samples is None]
+            open_ = [c for c in open_ if c.selected is None and c.samples is None]
         for candidate in batch:
-            if candidate.samples and not candidate.fate:
+            if candidate.samples and not candidate.selected:
                 self._weigh(candidate)
 
     def _read(self, reply: Reply) -> None:
         """Let the recipe read one reply: the draft goes on, is a prompt, or is lost."""
         candidate: Candidate = reply.query.tag
         if isinstance(reply.outcome, Failure):
-            candidate.fate = earn.of_failure(reply.outcome)
+            candidate.selected = selection.of_failure(reply.outcome)
             return
         assert candidate.draft is not None
         candidate.request = reply.outcome.request
@@ -177,9 +177,9 @@ class Loop:
             case Prompt():
                 candidate.samples = Samples(said)
             case Reject():
-                candidate.fate = Lost(said.reason, said.detail)
+                candidate.selected = Rejected(said.reason, said.detail)
             case NewPersonas():
-                candidate.fate = Lost("personas", "the recipe makes personas, not rows")
+                candidate.selected = Rejected("personas", "the recipe makes personas, not rows")
 
     def _weigh(self, candidate: Candidate) -> None:
         """Before anybody is paid to answer: does the prompt say something new?"""
@@ -189,14 +189,16 @@ class Loop:
         if found := self._novelty.add(str(candidate.number), text):
             like, likeness = found
             self.near += 1
-            candidate.fate = Lost("near_duplicate", f"of candidate {like}, Jaccard {likeness}")
+            candidate.selected = Rejected(
+                "near_duplicate", f"of candidate {like}, Jaccard {likeness}"
+            )
 
     async def _answer(self, batch: list[Candidate]) -> None:
         """Ask for every sample of every prompt that is still in."""
         queries = (
             Query(self.order.recipe.answer(candidate.samples.prompt), number, candidate)
             for candidate in batch
-            if candidate.samples and not candidate.fate
+            if candidate.samples and not candidate.selected
             for number in range(self.order.samples)
         )
         await self._ask(self.order.answers, queries, self._read_answer)
@@ -216,29 +218,29 @@ class Loop:
         """Decide which sample of each prompt is kept, in the way that is asked for."""
         waiting = []
         for candidate in batch:
-            if candidate.samples and not candidate.fate:
-                candidate.fate = earn.unanswered(candidate.samples)
-                if candidate.fate is None:
+            if candidate.samples and not candidate.selected:
+                candidate.selected = selection.unanswered(candidate.samples)
+                if candidate.selected is None:
                     waiting.append(candidate)
         todo = [candidate.samples for candidate in waiting if candidate.samples]
         match self.order.keep:
             case "verified":
-                fates = await anyio.to_thread.run_sync(
-                    partial(earn.verified, todo, **self.order.settings)
+                selections = await anyio.to_thread.run_sync(
+                    partial(selection.verified, todo, **self.order.settings)
                 )
             case "majority":
-                fates = await anyio.to_thread.run_sync(self._majorities, todo)
+                selections = await anyio.to_thread.run_sync(self._majorities, todo)
             case "judge":
-                fates = await self._judge(todo)
+                selections = await self._judge(todo)
             case _:
-                fates = [earn.first(samples) for samples in todo]
-        for candidate, fate in zip(waiting, fates, strict=True):
-            candidate.fate = fate
+                selections = [selection.first(samples) for samples in todo]
+        for candidate, selected in zip(waiting, selections, strict=True):
+            candidate.selected = selected
 
-    def _majorities(self, batch: list[Samples]) -> list[Fate]:
-        return [earn.majority(samples, self.order.share) for samples in batch]
+    def _majorities(self, batch: list[Samples]) -> list[Selection]:
+        return [selection.majority(samples, self.order.share) for samples in batch]
 
-    async def _judge(self, batch: list[Samples]) -> list[Fate]:
+    async def _judge(self, batch: list[Samples]) -> list[Selection]:
         """Ask the judge about every sample; its reply is read by schema alone."""
         rubric = self.order.recipe.criterion
         verdicts: list[dict[int, Verdict]] = [{} for _ in batch]
@@ -247,7 +249,7 @@ class Loop:
             for which, samples in enumerate(batch):
                 for number, made in sorted(samples.rows.items()):
                     text = str(made.messages[-1].get("content") or "")
-                    (question,) = judging.questions(text, earn.case(samples, rubric))
+                    (question,) = judging.questions(text, selection.case(samples, rubric))
                     sampling = Sampling(temperature=0.0, max_tokens=JUDGE_TOKENS, seed=0)
                     ask = Ask(tuple(question.messages), sampling, question.schema)
                     yield Query(ask, 0, (which, number))
@@ -264,7 +266,7 @@ class Loop:
 
         await self._ask(self.order.judge or self.order.answers, queries(), take)
         return [
-            earn.judged(samples, dict(sorted(found.items())))
+            selection.judged(samples, dict(sorted(found.items())))
             for samples, found in zip(batch, verdicts, strict=True)
         ]
 
@@ -278,12 +280,12 @@ class Loop:
 
     def _settle(self, candidate: Candidate, done: Round) -> None:
         """Write a candidate into the table it belongs to."""
-        fate = candidate.fate
-        assert fate is not None
-        row = rows.row(self.order, candidate, fate)
-        if isinstance(fate, Earned):
-            fate = self._admitted(row) or fate
-        if isinstance(fate, Earned):
+        selected = candidate.selected
+        assert selected is not None
+        row = generated_row.row(self.order, candidate, selected)
+        if isinstance(selected, Accepted):
+            selected = self._admitted(row) or selected
+        if isinstance(selected, Accepted):
             self.accepted += 1
             samples = candidate.samples
             assert samples is not None
@@ -291,27 +293,27 @@ class Loop:
                 self.kept_prompts.append(_prompt_text(samples.prompt))
             done.kept.append(row)
             return
-        self.reasons[fate.reason] += 1
-        self._mendable.update(_mendable(candidate, fate))
-        evidence = {"candidate": candidate.number, "detail": fate.detail}
-        if fate.pass_rate is not None:
-            evidence["pass_rate"] = fate.pass_rate
-        lost = {"reason": fate.reason, "evidence": evidence}
-        if fate.failed:
+        self.reasons[selected.reason] += 1
+        self._mendable.update(_mendable(candidate, selected))
+        evidence = {"candidate": candidate.number, "detail": selected.detail}
+        if selected.pass_rate is not None:
+            evidence["pass_rate"] = selected.pass_rate
+        lost = {"reason": selected.reason, "evidence": evidence}
+        if selected.failed:
             about = candidate.persona or candidate.document
             record = about.text if about else ""
             done.failed.append(lost | {"row": candidate.number, "record": record})
         else:
             done.dropped.append(row | lost)
 
-    def _admitted(self, row: dict[str, Any]) -> Lost | None:
+    def _admitted(self, row: dict[str, Any]) -> Rejected | None:
         """The last gate: enough rows, an identical row, or a row that breaks its kind's rules."""
         if self.accepted >= self.order.rows:
-            return Lost("surplus", f"{self.order.rows:,} rows were accepted before it")
+            return Rejected("surplus", f"{self.order.rows:,} rows were accepted before it")
         if row["id"] in self._ids:
-            return Lost("duplicate", "an accepted row has the same content")
+            return Rejected("duplicate", "an accepted row has the same content")
         if wrong := violation(self.order.kind, row):
-            return Lost("invalid_row", wrong)
+            return Rejected("invalid_row", wrong)
         self._ids.add(row["id"])
         return None
 
@@ -323,7 +325,7 @@ def _prompt_text(prompt: Prompt) -> str:
     return "\n".join(str(turn.get("content") or "") for turn in turns)
 
 
-def _mendable(candidate: Candidate, lost: Lost) -> list[str]:
+def _mendable(candidate: Candidate, lost: Rejected) -> list[str]:
     """Why a later run may keep a candidate that this one lost: its own failure, or a sample's."""
     if lost.mendable:
         return [lost.reason]

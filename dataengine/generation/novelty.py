@@ -17,7 +17,7 @@ THRESHOLD = 0.7
 
 
 class Novelty:
-    """The prompts seen so far; some 6 kB each."""
+    """Index of the prompts seen so far; some 6 kB each."""
 
     def __init__(self, threshold: float = THRESHOLD):
         self.threshold = threshold
@@ -57,7 +57,7 @@ def distinct(texts: Iterable[str], size: int) -> float | None:
 
 
 def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    """What two sets have in common, as a share of what either has."""
+    """Jaccard index of two sets."""
     common = len(one & other)
     return common / (len(one) + len(other) - common)
 

@@ -1,10 +1,10 @@
-"""What is wanted of a generated source, and the tries at it."""
+"""Generation state: what is wanted of a generated source, and each candidate for it."""
 
 import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from dataengine.generation.earn import Fate, Samples
+from dataengine.generation.selection import Samples, Selection
 from dataengine.row import Kind
 from personas import Document, Draft, Persona
 from personas.recipe import Recipe
@@ -12,7 +12,7 @@ from personas.recipe import Recipe
 
 @dataclass(frozen=True)
 class Order:
-    """What is wanted: a source's settings, resolved."""
+    """Settings of a generated source, resolved."""
 
     source: str
     kind: Kind
@@ -43,20 +43,20 @@ class Order:
 
 @dataclass
 class Candidate:
-    """One try at a row."""
+    """Candidate: one attempt at a row."""
 
     number: int
     persona: Persona | None
     document: Document | None
     draft: Draft | None = None
     samples: Samples | None = None
-    fate: Fate | None = None
+    selected: Selection | None = None
     request: str | None = None
 
 
 @dataclass
 class Round:
-    """What became of the candidates of one round, as records for the tables."""
+    """Results of one round of candidates, as records for the tables."""
 
     kept: list[dict[str, Any]] = field(default_factory=list)
     dropped: list[dict[str, Any]] = field(default_factory=list)

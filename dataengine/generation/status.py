@@ -1,4 +1,4 @@
-"""How generation goes, in plain lines, every few seconds and at the end of a round."""
+"""Progress lines of generation, every few seconds and at the end of a round."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Embeddings from any OpenAI-compatible `/v1/embeddings` endpoint, through ledger and budget.
+"""Embedding client: any OpenAI-compatible `/v1/embeddings` endpoint, with ledger and budget.
 
 A request holds a batch of texts of about one length, so that a server that pads wastes little. The
 batches depend on the texts alone: a run that is repeated finds them all in the ledger.
@@ -14,9 +14,9 @@ import orjson
 from numpy.typing import NDArray
 
 from dataengine.errors import UserError
-from dataengine.models.client import EMBEDDINGS
 from dataengine.models.failure import CallFailed, Malformed, ServerError
-from dataengine.models.lane import Lane, readied
+from dataengine.models.http_client import EMBEDDINGS
+from dataengine.models.model_client import ModelClient, readied
 from dataengine.models.wire import Read, Vectors, usage_of
 
 BATCH = 64
@@ -25,7 +25,7 @@ LONGEST = 4096
 
 
 def vectors_of(response: bytes) -> Read:
-    """What a response to a request for embeddings says."""
+    """Parse an embeddings response."""
     try:
         body = orjson.loads(response)
     except ValueError:
@@ -43,8 +43,8 @@ def vectors_of(response: bytes) -> Read:
     return Vectors(rows / lengths), usage_of(body)[0], 0
 
 
-class EmbeddingLane(Lane):
-    """Asks one model for embeddings."""
+class EmbeddingClient(ModelClient):
+    """Client of one embedding model."""
 
     path: ClassVar[str] = EMBEDDINGS
     outcome_of = staticmethod(vectors_of)

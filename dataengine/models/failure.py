@@ -1,5 +1,4 @@
-"""What can go wrong with a call, by class: who retries, how often, whether it may be billed, and
-whether it can be mended.
+"""Failure classes of a model call: retried how often, billed or not, mendable or not.
 
 Nothing else decides retries: the SDK's own are off, and tenacity asks these classes. A failure is
 *final* where asking again would give (and cost) the same: the model refused, the answer was cut at

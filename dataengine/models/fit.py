@@ -1,4 +1,4 @@
-"""Requests made to fit a server: its window, and the fields that it does not take.
+"""Request adaptation to a server: its context window, and the fields that it does not take.
 
 A window is asked for once (`/v1/models`) or learned from the first refusal; so are fields that a
 model refuses (OpenAI's reasoning models take `max_completion_tokens`, and no `temperature`). The
@@ -48,7 +48,7 @@ _MOST_OUTPUT = re.compile(
 
 @dataclass
 class Fit:
-    """What is known of one server's demands. `changed` holds the fields renamed or dropped, by
+    """Known limits of one server. `changed` holds the fields renamed or dropped, by
     name: their new name, or None."""
 
     window: int | None = None

@@ -1,4 +1,4 @@
-"""The models of a build, open: streams of questions in, answers as they come."""
+"""Model pool of a build: streams of questions in, answers as they come."""
 
 from collections.abc import (
     AsyncIterator,
@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from dataengine.budget import Budget
 from dataengine.errors import UserError
 from dataengine.ledger import Ledger
-from dataengine.models.client import Client
-from dataengine.models.config import ModelConfig, OpenAIModel, ReplayModel, VllmModel
-from dataengine.models.embeddings import EmbeddingLane
+from dataengine.models.embeddings import EmbeddingClient
 from dataengine.models.failure import NotInLedger
-from dataengine.models.gate import Gate
-from dataengine.models.lane import Lane, Prepared, Tally
+from dataengine.models.http_client import HttpClient
+from dataengine.models.model_client import ModelClient, Prepared, Tally
+from dataengine.models.model_config import ModelConfig, OpenAIModel, ReplayModel, VllmModel
+from dataengine.models.rate_limiter import RateLimiter
 from dataengine.models.vllm import VllmServer
 from dataengine.models.wire import Answer, Failure
 from personas.ask import Ask
@@ -50,14 +50,14 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What became of a query."""
+    """Reply to a query: its outcome, and what it was asked."""
 
     query: Query
     outcome: Answer | Failure
 
 
 class Models:
-    """Who can be asked in one build. Use as an async context manager, once per run.
+    """Model pool of one build. Use as an async context manager, once per run.
 
         async with Models(configs, ledger, Budget(25.0, ledger.spent_usd()), logs) as models:
             async with models.stream("teacher", queries, stage="persona-math") as replies:
@@ -79,8 +79,8 @@ class Models:
         self.tally = Tally()
         self.servers: dict[str, VllmServer] = {}
         self._logs, self._backoff = logs or ledger.path.parent, backoff
-        self._lanes: dict[tuple[str, type[Lane]], Lane] = {}
-        self._gates: dict[tuple[str, str], Gate] = {}
+        self._clients: dict[tuple[str, type[ModelClient]], ModelClient] = {}
+        self._limiters: dict[tuple[str, str], RateLimiter] = {}
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> "Models":
@@ -104,10 +104,10 @@ class Models:
         Raises:
             BudgetReached, EndpointDown: after every reply that was in flight has been given out.
         """
-        lane, config = self.lane(name), self.configs[name]
+        client, config = self.client(name), self.configs[name]
         width = 0 if isinstance(config, ReplayModel) else config.max_concurrency
         send, receive = anyio.create_memory_object_stream[list[Reply]](BUFFER)
-        flow = _Flow(lane, stage, width, send)
+        flow = _Flow(client, stage, width, send)
         with _one_error():
             async with anyio.create_task_group() as group:
                 group.start_soon(flow.feed, queries)
@@ -120,14 +120,14 @@ class Models:
         Raises:
             UserError: some could not be had.
         """
-        lane, config = self.lane(name, EmbeddingLane), self.configs[name]
+        client, config = self.client(name, EmbeddingClient), self.configs[name]
         width = 1 if isinstance(config, ReplayModel) else config.max_concurrency
-        assert isinstance(lane, EmbeddingLane)
+        assert isinstance(client, EmbeddingClient)
         with _one_error():
-            return await lane.embed(texts, stage, width)
+            return await client.embed(texts, stage, width)
 
-    def lane(self, name: str, kind: type[Lane] = Lane) -> Lane:
-        """The lane of a model of the mixture.
+    def client(self, name: str, kind: type[ModelClient] = ModelClient) -> ModelClient:
+        """The client of a model of the mixture.
 
         Raises:
             UserError: there is no such model.
@@ -135,11 +135,11 @@ class Models:
         if name not in self.configs:
             known = ", ".join(sorted(self.configs)) or "none"
             raise UserError(f"models: there is no model called {name!r}; known: {known}")
-        if (name, kind) not in self._lanes:
-            self._lanes[name, kind] = self._open(name, self.configs[name], kind)
-        return self._lanes[name, kind]
+        if (name, kind) not in self._clients:
+            self._clients[name, kind] = self._open(name, self.configs[name], kind)
+        return self._clients[name, kind]
 
-    def _open(self, name: str, config: ModelConfig, kind: type[Lane]) -> Lane:
+    def _open(self, name: str, config: ModelConfig, kind: type[ModelClient]) -> ModelClient:
         shared = partial(
             kind,
             ledger=self.ledger,
@@ -150,7 +150,7 @@ class Models:
         )
         if isinstance(config, ReplayModel):
             self.ledger.import_file(config.file)
-            return shared(config.model, gate=Gate(1), connect=_nobody)
+            return shared(config.model, limiter=RateLimiter(1), connect=_nobody)
         if isinstance(config, VllmModel):
             server = self._server(name, config)
             where, model = server.url, config.served_name
@@ -158,9 +158,13 @@ class Models:
         else:
             where, model = config.url, config.model
             connect = self._dialled(config)
-        if (where, model) not in self._gates:
-            self._gates[where, model] = Gate(config.max_concurrency, config.rpm, config.tpm)
-        return shared(model, gate=self._gates[where, model], connect=connect, price=config.price)
+        if (where, model) not in self._limiters:
+            self._limiters[where, model] = RateLimiter(
+                config.max_concurrency, config.rpm, config.tpm
+            )
+        return shared(
+            model, limiter=self._limiters[where, model], connect=connect, price=config.price
+        )
 
     def _server(self, name: str, config: VllmModel) -> VllmServer:
         """The server of a model; two names for one model with the same options share it."""
@@ -170,36 +174,36 @@ class Models:
             self._stack.push_async_callback(self.servers[key].close)
         return self.servers[key]
 
-    def _client(self, url: str, key: str, config: OpenAIModel | VllmModel) -> Client:
-        client = Client(url, key, config.timeout, config.max_concurrency)
+    def _http_client(self, url: str, key: str, config: OpenAIModel | VllmModel) -> HttpClient:
+        client = HttpClient(url, key, config.timeout, config.max_concurrency)
         self._stack.push_async_callback(client.close)
         return client
 
-    def _dialled(self, config: OpenAIModel) -> Callable[[], Awaitable[Client]]:
+    def _dialled(self, config: OpenAIModel) -> Callable[[], Awaitable[HttpClient]]:
         """A connection that is made at the first request: a replay needs no key."""
-        clients: list[Client] = []
+        clients: list[HttpClient] = []
 
-        async def connect() -> Client:
+        async def connect() -> HttpClient:
             if not clients:
-                clients.append(self._client(config.url, config.api_key(), config))
+                clients.append(self._http_client(config.url, config.api_key(), config))
             return clients[0]
 
         return connect
 
-    def _served(self, server: VllmServer, config: VllmModel) -> Callable[[], Awaitable[Client]]:
+    def _served(self, server: VllmServer, config: VllmModel) -> Callable[[], Awaitable[HttpClient]]:
         """A connection to our own server, which is up whenever this returns."""
-        clients: list[Client] = []
+        clients: list[HttpClient] = []
 
-        async def connect() -> Client:
+        async def connect() -> HttpClient:
             url = await server.ready()
             if not clients:
-                clients.append(self._client(url, "none", config))
+                clients.append(self._http_client(url, "none", config))
             return clients[0]
 
         return connect
 
 
-async def _nobody() -> Client:
+async def _nobody() -> HttpClient:
     raise NotInLedger("the file of responses does not hold this request, and nobody may be asked")
 
 
@@ -213,9 +217,9 @@ class _Flow:
     """One stream under way: a feeder that looks queries up, and workers that ask the rest."""
 
     def __init__(
-        self, lane: Lane, stage: str, width: int, out: MemoryObjectSendStream[list[Reply]]
+        self, client: ModelClient, stage: str, width: int, out: MemoryObjectSendStream[list[Reply]]
     ):
-        self.lane, self.stage, self.width, self.out = lane, stage, max(1, width), out
+        self.client, self.stage, self.width, self.out = client, stage, max(1, width), out
         self.stop: UserError | None = None
         self._feeding = anyio.CancelScope()
 
@@ -249,16 +253,16 @@ class _Flow:
         """The queries in batches: those that need no asking with their outcomes, and the rest."""
         waiting = iter(queries)
         while batch := list(islice(waiting, BATCH)):
-            prepared = [self.lane.prepare(query.ask, query.sample) for query in batch]
+            prepared = [self.client.prepare(query.ask, query.sample) for query in batch]
             keys = [one.key for one in prepared if isinstance(one, Prepared)]
-            stored = self.lane.ledger.look_up(keys)
+            stored = self.client.ledger.look_up(keys)
             found: list[Reply] = []
             open_: list[Open] = []
             for query, one in zip(batch, prepared, strict=True):
                 if not isinstance(one, Prepared):
                     found.append(Reply(query, one))
                     continue
-                hit = one.key in stored and self.lane.replay(query.ask, one, stored[one.key])
+                hit = one.key in stored and self.client.replay(query.ask, one, stored[one.key])
                 if hit:
                     found.append(Reply(query, hit))
                 else:
@@ -270,7 +274,7 @@ class _Flow:
         async with tasks:
             async for query, prepared, looked_up in tasks:
                 try:
-                    outcome = await self.lane.answer(query.ask, prepared, self.stage, looked_up)
+                    outcome = await self.client.answer(query.ask, prepared, self.stage, looked_up)
                 except UserError as error:
                     self.stop = self.stop or error
                     self._feeding.cancel()

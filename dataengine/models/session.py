@@ -1,4 +1,4 @@
-"""A session: the models of a build, open for one stage, from code that is not asynchronous."""
+"""Blocking session: the models of a build, open for one stage, for synchronous code."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dataengine.budget import Budget
 from dataengine.ledger import Ledger
-from dataengine.models.config import ModelConfig
+from dataengine.models.model_config import ModelConfig
 from dataengine.models.models import Models, Query, Reply
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ POLL_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class Session:
-    """Models that can be asked, and the ledger that remembers what they said."""
+    """Open models, and the ledger that stores their answers."""
 
     models: Models
     ledger: Ledger

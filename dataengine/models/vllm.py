@@ -1,4 +1,4 @@
-"""A vLLM server of our own: a child process, found, started, watched, ended with us.
+"""vLLM server as a child process: found, started, watched, ended with us.
 
 vLLM pins versions that are not ours, so it lives in an environment of its own and is spoken to
 over HTTP like any other endpoint. A server that died is started again by the next request.
@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -19,8 +20,8 @@ import anyio.to_thread
 import httpx2
 
 from dataengine.errors import UserError
-from dataengine.models.config import VllmModel
 from dataengine.models.failure import EndpointDown
+from dataengine.models.model_config import VllmModel
 
 RESTARTS = 3
 STEADY_SECONDS = 600.0
@@ -197,7 +198,7 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in hidden}
 
 
-def _end_with_parent():  # type: ignore[no-untyped-def]
+def _end_with_parent() -> Callable[[], None] | None:
     """Ask Linux to end the child when we are killed; elsewhere only a clean end reaches it."""
     if not sys.platform.startswith("linux"):
         return None

@@ -1,4 +1,4 @@
-"""An ask as the bytes that go over the wire, and the bytes that come back as an answer."""
+"""Chat completion wire format: a question as request bytes, response bytes as an answer."""
 
 import json
 from dataclasses import dataclass, field
@@ -140,7 +140,7 @@ Read = tuple[Outcome, int | None, int | None]
 
 
 def outcome_of(response: bytes) -> Read:
-    """What a chat completion says."""
+    """Parse a chat completion."""
     try:
         body = orjson.loads(response)
     except ValueError:

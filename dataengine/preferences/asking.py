@@ -1,4 +1,4 @@
-"""Asking for candidates and for a judge's word, a round of prompts at a time.
+"""Candidate sampling and judging: requests to models, a round of prompts at a time.
 
 Every call goes through the ledger, so what was answered is never asked again: another rule, or a
 run after a crash, replays it. Tables come out in an order that depends on ids alone.
@@ -14,7 +14,7 @@ from dataengine.budget import BudgetReached
 from dataengine.models.failure import EndpointDown
 from dataengine.models.models import Models, Query, Reply
 from dataengine.models.wire import Answer, Failure
-from dataengine.preferences import judge
+from dataengine.preferences import judge_prompt
 from dataengine.preferences.candidates import (
     CANDIDATES,
     FAILURES,
@@ -23,8 +23,8 @@ from dataengine.preferences.candidates import (
     Judged,
     candidate_id,
 )
+from dataengine.preferences.preference_source import Asked, Judge, Pool, PreferenceSource
 from dataengine.preferences.rules import plain
-from dataengine.preferences.source import Asked, Judge, Pool, PreferenceSource
 from dataengine.preferences.verified import verified
 from personas.ask import Ask, Sampling
 from personas.draw import digest
@@ -33,7 +33,7 @@ Table = list[dict[str, Any]]
 
 
 class Asking:
-    """Asks the models of one source. `notify` is told how it goes, in plain lines."""
+    """Requests to the models of one source. `notify` gets progress in plain lines."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Asking:
         told = prompts.select("prompt_id", "prompt").rows()
         if asked.on_policy:
             name, samples = asked.on_policy.model, asked.on_policy.samples
-            model = self.models.lane(name).model
+            model = self.models.client(name).model
             yield (
                 name,
                 [
@@ -120,7 +120,7 @@ class Asking:
             )
         drawn = {p: self._drawn(p, asked.pool) for p, _ in told} if asked.pool else {}
         for name in asked.pool.models if asked.pool else []:
-            model = self.models.lane(name).model
+            model = self.models.client(name).model
             yield (
                 name,
                 [
@@ -157,7 +157,7 @@ class Asking:
                 answers.setdefault(prompt, {})[candidate] = text
                 texts.setdefault(prompt, set()).add(bare)
         apart = {
-            prompt: {c: said[c] for c in judge.shown([*said], prompt, self.seed)}
+            prompt: {c: said[c] for c in judge_prompt.shown([*said], prompt, self.seed)}
             for prompt, said in answers.items()
             if len(texts[prompt]) > 1
         }
@@ -176,19 +176,19 @@ class Asking:
         """One question for each prompt and aspect, about all its answers."""
         scores: Table = []
         failures: Table = []
-        model = self.models.lane(by.model).model
+        model = self.models.client(by.model).model
 
         def take(reply: Reply) -> None:
             prompt, aspect = reply.query.tag
-            said: judge.Scores | None = None
+            said: judge_prompt.Scores | None = None
             if isinstance(reply.outcome, Failure):
                 at = {"prompt_id": prompt, "model": model, "sample": 0}
                 failures.append(_failure(at, aspect, reply.outcome))
             else:
-                assert isinstance(reply.outcome.parsed, judge.Scores)
+                assert isinstance(reply.outcome.parsed, judge_prompt.Scores)
                 said = reply.outcome.parsed
             shown = list(answers[prompt])
-            for place, (score, state, rationale) in enumerate(judge.read(said, len(shown))):
+            for place, (score, state, rationale) in enumerate(judge_prompt.read(said, len(shown))):
                 scores.append(
                     {
                         "candidate_id": shown[place],
@@ -205,7 +205,7 @@ class Asking:
 
         queries = (
             Query(
-                judge.scoring(prompts[prompt], [*said.values()], aspect, by.max_tokens),
+                judge_prompt.scoring(prompts[prompt], [*said.values()], aspect, by.max_tokens),
                 0,
                 (prompt, aspect),
             )
@@ -226,7 +226,7 @@ class Asking:
         """Two questions for every two answers of a prompt: in one order and in the other."""
         verdicts: dict[tuple[str, str, str], dict[bool, Answer]] = {}
         failures: Table = []
-        model = self.models.lane(by.model).model
+        model = self.models.client(by.model).model
 
         def take(reply: Reply) -> None:
             *key, swapped = reply.query.tag
@@ -240,10 +240,10 @@ class Asking:
 
         def queries() -> Iterator[Query]:
             for prompt, said in answers.items():
-                for first, second in judge.comparisons([*said]):
+                for first, second in judge_prompt.comparisons([*said]):
                     for swapped in (False, True):
                         one, two = (second, first) if swapped else (first, second)
-                        ask = judge.comparing(
+                        ask = judge_prompt.comparing(
                             prompts[prompt], said[one], said[two], by.aspects, by.max_tokens
                         )
                         yield Query(ask, 0, (prompt, first, second, swapped))
@@ -301,8 +301,8 @@ def _with(failures: pl.DataFrame, more: Table) -> pl.DataFrame:
     return pl.concat([failures, pl.DataFrame(more, schema=FAILURES)]).sort(order)
 
 
-def _verdict(answer: Answer) -> judge.Verdict:
-    assert isinstance(answer.parsed, judge.Verdict)
+def _verdict(answer: Answer) -> judge_prompt.Verdict:
+    assert isinstance(answer.parsed, judge_prompt.Verdict)
     return answer.parsed
 
 
@@ -311,4 +311,4 @@ def _rationale(answer: Answer) -> str:
 
 
 def _preference(answer: Answer | None, swapped: bool) -> float | None:
-    return judge.preference(_verdict(answer) if answer else None, swapped)
+    return judge_prompt.preference(_verdict(answer) if answer else None, swapped)

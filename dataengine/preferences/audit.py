@@ -1,4 +1,4 @@
-"""The audit: what a set of pairs looks like from above, and where its judge leans."""
+"""Audit of preference pairs: margins, length bias, position bias, on-policy share."""
 
 from itertools import combinations, pairwise
 from typing import Any

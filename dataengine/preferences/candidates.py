@@ -1,4 +1,4 @@
-"""Candidates: every answer that some model gave to a prompt, as a table that is never thinned."""
+"""Candidates: every answer that a model gave to a prompt, as one table."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -103,7 +103,7 @@ def filled(schema: dict[str, pl.DataType], rows: Sequence[Mapping[str, Any]]) ->
 
 @dataclass
 class Judged:
-    """Some prompts with everything that was said to them and of it: what rules make pairs of."""
+    """Prompts with their candidates, scores and comparisons: what rules make pairs of."""
 
     prompts: pl.DataFrame = field(default_factory=lambda: empty(PROMPTS))
     candidates: pl.DataFrame = field(default_factory=lambda: empty(CANDIDATES))

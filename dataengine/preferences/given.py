@@ -1,4 +1,4 @@
-"""Candidates that exist already: their table, and what was said of them, joined on ids."""
+"""Given candidates: tables of answers, scores and comparisons, joined on ids."""
 
 import re
 from collections import Counter
@@ -20,8 +20,8 @@ from dataengine.preferences.candidates import (
     empty,
     filled,
 )
-from dataengine.preferences.records import BadRecord
-from dataengine.preferences.source import Given, PreferenceSource
+from dataengine.preferences.preference_source import Given, PreferenceSource
+from dataengine.rows.errors import ShapeError
 from dataengine.stages.stage import FAILED
 
 NO_ANSWER = dict.fromkeys(CANDIDATES)
@@ -46,7 +46,7 @@ def read(source: PreferenceSource, limit: int | None = None) -> Judged:
 
 
 class Growing:
-    """Rows on their way to a table, turned into columns so many at a time."""
+    """Table builder: rows turned into columns a batch at a time."""
 
     def __init__(self, schema: dict[str, pl.DataType]):
         self.schema = schema
@@ -118,15 +118,9 @@ class _Reading:
         """A table of ours from a table of theirs; what cannot be read goes to `failed`."""
         rows = Growing(schema)
         before = len(self.failed)
-        for record in records.read(table, key, self.source.name):
-            if self.limit and record.row > self.limit and key == "candidates":
-                break
-            try:
-                if record.value is None:
-                    raise BadRecord(record.trouble or "unreadable")
-                rows.append(read(record.value))
-            except BadRecord as trouble:
-                self._fail(key, record, str(trouble))
+        limit = self.limit if key == "candidates" else None
+        for row in records.made(table, key, self.source.name, read, self.failed, limit):
+            rows.append(row)
         whole = rows.frame()
         if not whole.height and not self.limit:
             why = self.failed[before]["reason"] if len(self.failed) > before else "it is empty"
@@ -135,9 +129,6 @@ class _Reading:
                 f"can be used ({why}); name its columns with columns:"
             )
         return whole
-
-    def _fail(self, key: str, record: Any, reason: str) -> None:
-        self.failed.append(records.failed(self.source.name, key, record, reason))
 
     def _prompt(self, value: Mapping[str, Any]) -> str:
         """The id of a record's prompt; the first record that has it says what else is known."""
@@ -160,7 +151,7 @@ class _Reading:
     def _candidate(self, value: Mapping[str, Any]) -> dict[str, Any]:
         prompt, model = self._prompt(value), _text(value, "model")
         if model is None:
-            raise BadRecord("no model")
+            raise ShapeError("no model")
         number = value.get("sample")
         key = prompt + model
         sample = number if isinstance(number, int) else self._seen[key]
@@ -170,7 +161,7 @@ class _Reading:
         if given:
             found["candidate_id"] = given
         if found["candidate_id"] in self._known:
-            raise BadRecord("the same answer twice")
+            raise ShapeError("the same answer twice")
         for key in ("policy", "finish_reason", "request", "reasoning"):
             if key in value:
                 found[key] = _text(value, key)
@@ -195,11 +186,11 @@ class _Reading:
 
     def _answer(self, prompt: str, model: str, sample: int, text: Any) -> dict[str, Any]:
         if not isinstance(text, str):
-            raise BadRecord("no text")
+            raise ShapeError("no text")
         try:
             named = candidate_id(prompt, model, sample, text)
         except UnicodeEncodeError:
-            raise BadRecord("lone surrogate") from None
+            raise ShapeError("lone surrogate") from None
         return {
             **NO_ANSWER,
             "candidate_id": named,
@@ -221,7 +212,7 @@ class _Reading:
         if given is None:
             given = self._found(self._prompt_of(value), _text(value, "model"))
         elif given not in self._known:
-            raise BadRecord("no such answer")
+            raise ShapeError("no such answer")
         return self._said({"candidate_id": given, "prompt_id": self._known[given]}, value)
 
     def _said(self, answer: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, Any]:
@@ -245,7 +236,7 @@ class _Reading:
         swapped, orders = value.get("swapped"), value.get("orders")
         first, second = (self._side(prompt, value, side) for side in ("first", "second"))
         if {self._known[first], self._known[second]} != {prompt}:
-            raise BadRecord("the answers are to another prompt")
+            raise ShapeError("the answers are to another prompt")
         return {
             "prompt_id": prompt,
             "first": first,
@@ -267,7 +258,7 @@ class _Reading:
         if text is None:
             return self._found(prompt, named)
         if named is None:
-            raise BadRecord(f"no {side}")
+            raise ShapeError(f"no {side}")
         answer = self._answer(prompt, named, self._seen[prompt + named], text)
         self._seen[prompt + named] += 1
         self._known[answer["candidate_id"]] = prompt
@@ -280,16 +271,16 @@ class _Reading:
         known = self._ids_of_texts.get(given) if isinstance(given, str) else None
         found = known or records.identity(records.turns(value)["prompt"])
         if found not in self._prompts:
-            raise BadRecord("no candidate answers this prompt")
+            raise ShapeError("no candidate answers this prompt")
         return found
 
     def _found(self, prompt: str, model: str | None) -> str:
         key = prompt + (model or "")
         if key not in self._of_model:
-            raise BadRecord(f"no such answer: of {model}")
+            raise ShapeError(f"no such answer: of {model}")
         found = self._of_model[key]
         if found is None:
-            raise BadRecord(f"several answers: of {model}; name them by candidate_id")
+            raise ShapeError(f"several answers: of {model}; name them by candidate_id")
         return found
 
 
@@ -324,10 +315,10 @@ def _preference(value: Any) -> float | None:
     """A preference from 1 to 2; None where none was given.
 
     Raises:
-        BadRecord: it is on another scale.
+        ShapeError: it is on another scale.
     """
     if value is None or value != value:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 2:
-        raise BadRecord(f"preference is not between 1 and 2: {value!r}")
+        raise ShapeError(f"preference is not between 1 and 2: {value!r}")
     return float(value)

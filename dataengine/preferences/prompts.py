@@ -1,4 +1,4 @@
-"""Which prompts are answered: those of tables and of finished builds, and never a held-out one."""
+"""Prompt selection: prompts of tables and finished builds, never a held-out one."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,8 +13,7 @@ from dataengine import published
 from dataengine.errors import UserError
 from dataengine.preferences import records
 from dataengine.preferences.candidates import PROMPTS, empty, filled
-from dataengine.preferences.records import BadRecord
-from dataengine.preferences.source import FromBuild, FromTable, Prompts
+from dataengine.preferences.preference_source import FromBuild, FromTable, Prompts
 from dataengine.row import FOR_THE_TEMPLATE, Kind, draw, prompt_column
 from dataengine.stages.stage import FAILED, evidence
 from dataengine.text import prompt_ids
@@ -34,7 +33,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Build:
-    """A finished build, as far as its prompts go."""
+    """Prompts of a finished build."""
 
     folder: Path
     name: str
@@ -233,15 +232,8 @@ def _barred(prompts: Prompts, source: str) -> pl.DataFrame:
 
 
 def _of_table(table: FromTable, source: str, failed: list[dict[str, Any]]) -> pl.DataFrame:
-    rows: list[dict[str, Any]] = []
-    for record in records.read(table, "prompts", source):
-        try:
-            if record.value is None:
-                raise BadRecord(record.trouble or "unreadable")
-            rows.append(_row(record.value, table))
-        except BadRecord as trouble:
-            failed.append(records.failed(source, "prompts", record, str(trouble)))
-    return filled(PROMPTS, rows)
+    rows = records.made(table, "prompts", source, lambda value: _row(value, table), failed)
+    return filled(PROMPTS, [*rows])
 
 
 def _row(value: Mapping[str, Any], table: FromTable) -> dict[str, Any]:
@@ -282,7 +274,7 @@ def _drawn(whole: pl.DataFrame, prompts: Prompts, seed: int, limit: int | None) 
 
 
 def _beyond(whole: pl.DataFrame, most: pl.Expr, *groups: str | pl.Expr) -> pl.DataFrame:
-    """Mark the rows of each group that come after so many."""
+    """Mark the rows of each group after the first `most`."""
     over = pl.int_range(pl.len()).over(*groups) >= most
     reason = pl.when(pl.col("reason").is_null() & over).then(pl.lit("not drawn"))
     return whole.with_columns(reason.otherwise("reason").alias("reason"))

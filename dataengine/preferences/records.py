@@ -1,24 +1,20 @@
-"""Records of tables that exist: read, chosen by a condition, under our names, with a prompt."""
+"""Given tables: records chosen by a condition, under our column names, with a prompt."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from dataengine.preferences.source import Given
+from dataengine.preferences.preference_source import Given
 from dataengine.row import FOR_THE_TEMPLATE, Message, message, violation
 from dataengine.rows import shapes
 from dataengine.rows.calls import dumped
 from dataengine.rows.errors import ShapeError
 from dataengine.rows.formats import Record
 from dataengine.sources.where import Where
-from dataengine.stages.stage import KEPT_OF_A_BAD_RECORD, evidence, recognisable
+from dataengine.stages.stage import failed_row, recognisable
 from dataengine.text import prompt_id, spoken
 
 BATCH = 8_192
-
-
-class BadRecord(ValueError):
-    """A record that cannot be used; its message is the reason, before the first colon."""
 
 
 def read(table: Given, key: str, source: str) -> Iterator[Record]:
@@ -41,6 +37,28 @@ def read(table: Given, key: str, source: str) -> Iterator[Record]:
                 yield _renamed(record, table.columns)
 
 
+def made(
+    table: Given,
+    key: str,
+    source: str,
+    make: Callable[[Mapping[str, Any]], dict[str, Any]],
+    failed: list[dict[str, Any]],
+    limit: int | None = None,
+) -> Iterator[dict[str, Any]]:
+    """What `make` makes of a table's records, at most `limit`; those it refuses go to `failed`."""
+    for record in read(table, key, source):
+        if limit and record.row > limit:
+            return
+        try:
+            if record.value is None:
+                raise ShapeError(record.trouble or "unreadable")
+            row = make(record.value)
+        except ShapeError as trouble:
+            failed.append(failed_row(source, record, str(trouble), key))
+        else:
+            yield row
+
+
 def _renamed(record: Record, columns: Mapping[str, str]) -> Record:
     value = record.value
     if value is None or not columns:
@@ -53,7 +71,7 @@ def turns(value: Mapping[str, Any]) -> dict[str, Any]:
     """The prompt of a record, with its tools: its `prompt`, or `messages` before the first answer.
 
     Raises:
-        BadRecord: there is none, or it breaks the invariants of a prompt.
+        ShapeError: there is none, or it breaks the invariants of a prompt.
     """
     given = {key: value[key] for key in (*shapes.BESIDE, "prompt") if value.get(key) is not None}
     if "prompt" not in given:
@@ -61,11 +79,11 @@ def turns(value: Mapping[str, Any]) -> dict[str, Any]:
     try:
         found = shapes.prompt(given).columns
     except ShapeError as error:
-        raise BadRecord(f"no prompt: {error}") from None
+        raise ShapeError(f"no prompt: {error}") from None
     prompt = [message(**turn) for turn in found["prompt"]]
     wrong = violation("rlvr", {"prompt": prompt, "ground_truth": "-", "verifier": "-"})
     if wrong:
-        raise BadRecord(wrong)
+        raise ShapeError(wrong)
     return {"prompt": prompt, **{name: dumped(found[name]) for name in FOR_THE_TEMPLATE}}
 
 
@@ -79,16 +97,3 @@ def _until_answered(messages: Any) -> Iterator[Any]:
 def identity(prompt: list[Message]) -> str:
     """The prompt's id: that of its turns' texts, whatever the source or kind of the row."""
     return prompt_id(spoken(prompt))
-
-
-def failed(source: str, key: str, record: Record, reason: str) -> dict[str, Any]:
-    """A record that could not be used, as a failed row."""
-    short, _, detail = reason.partition(": ")
-    raw = record.raw or (recognisable(dict(record.value)) if record.value else "")
-    return {
-        "source": source,
-        "row": record.row,
-        "reason": f"{key}: {short}",
-        "evidence": evidence(table=key, row=record.row, detail=detail or short),
-        "record": raw[:KEPT_OF_A_BAD_RECORD],
-    }

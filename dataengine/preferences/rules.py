@@ -1,4 +1,4 @@
-"""Rules: from judged candidates to pairs, on whole tables, joined on ids alone.
+"""Pairing rules: from judged candidates to chosen and rejected, joined on ids alone.
 
 A rule sees a table of candidates with `mean` (and `passed`), and says for each prompt which
 candidate is chosen and which is rejected, or why there is no pair. Drawing is by hash of (seed,

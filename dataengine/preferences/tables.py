@@ -1,4 +1,4 @@
-"""The tables behind the pairs, kept whole beside a stage's output, written a round at a time."""
+"""Parquet tables behind the pairs, kept whole beside a stage's output, a round at a time."""
 
 from pathlib import Path
 from types import TracebackType

@@ -1,4 +1,4 @@
-"""What the prompts' own verifiers say of the candidates."""
+"""Verifier scores of candidates, for prompts with a ground truth."""
 
 import polars as pl
 
@@ -8,7 +8,7 @@ from eval.verifiers import UnknownVerifier
 
 
 def verified(candidates: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
-    """The candidates with `passed` where their prompt has a verifier and nobody has said yet.
+    """The candidates with `passed` where their prompt has a verifier and `passed` is not given.
 
     Where the verifier could not decide (a timeout, no sandbox), `passed` stays null.
 

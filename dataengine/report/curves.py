@@ -190,7 +190,7 @@ def _measured_anew(built: Built, set_to: dict[str, Any]) -> pl.Series:
 
 
 def _decontaminated(built: Built) -> Curve | None:
-    files = built.evidence("decisions") and built.evidence("evidence")
+    files = built.evidence_files("decisions") and built.evidence_files("evidence")
     if not files:
         return None
     found = pl.concat(pl.scan_parquet(file).select("row_id", "score") for file in files)
@@ -205,12 +205,12 @@ def _decontaminated(built: Built) -> Curve | None:
 
 def _passed(built: Built) -> Curve | None:
     """Of every prompt that was measured, those outside the band too."""
-    return _at_least("Pass rate", "pass_rate", PASSED, built.evidence("pass_rates"))
+    return _at_least("Pass rate", "pass_rate", PASSED, built.evidence_files("pass_rates"))
 
 
 def _annotated(built: Built) -> Iterator[Curve | None]:
     """Of the numbers that stand beside published rows."""
-    measured = bool(built.evidence("pass_rates"))
+    measured = bool(built.evidence_files("pass_rates"))
     for name in numbers(built):
         if name != "pass_rate" or not measured:
             title = name.replace("_", " ").capitalize()

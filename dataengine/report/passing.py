@@ -29,7 +29,7 @@ class Line(NamedTuple):
 
 def passing(built: Built) -> list[Line]:
     """A line for each verifier; none where nothing was measured."""
-    files = built.evidence("pass_rates")
+    files = built.evidence_files("pass_rates")
     if not files:
         return []
     measured = pl.concat(pl.read_parquet(file) for file in files)

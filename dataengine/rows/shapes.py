@@ -22,9 +22,9 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from dataengine.row import Kind
-from dataengine.rows import truths
 from dataengine.rows.calls import empty, opened, tools
 from dataengine.rows.errors import NotCarried, ShapeError
+from dataengine.rows.ground_truth import make_ground_truth
 from dataengine.rows.turns import MEDIA, REASONING, Keys, Turn, turns
 
 Shape = Literal["messages", "conversations", "alpaca", "completion", "preference", "rlvr", "item"]
@@ -208,7 +208,7 @@ def _task(found: dict[str, Any], record: Record, name: str | None) -> dict[str, 
         "meta": record.get("meta") or dict(record),
     }
     try:
-        truth, gold = truths.of(name, item)
+        truth, gold = make_ground_truth(name, item)
     except ValueError as error:
         raise ShapeError(f"no ground truth for {name}: {error}") from None
     return {"prompt": found["prompt"], "ground_truth": truth, "verifier": name, "gold": gold}

@@ -8,7 +8,7 @@ from typing import Any
 from dataengine.rows import shapes
 from dataengine.rows.errors import ShapeError
 from dataengine.sources.source import RecordSource
-from eval.verifiers import ifeval_constraints
+from eval.verifiers.instructions import constraint
 
 
 def constrained(
@@ -30,12 +30,12 @@ def constrained(
     key = hashlib.blake2b(f"{seed}:{source.name}:{row}".encode(), digest_size=8).digest()
     drawing = random.Random(int.from_bytes(key, "big"))
     request = prompt[-1]["content"]
-    drawn = ifeval_constraints.draw(drawing, drawing.randint(*source.constraints))
-    bound = [constraint.bound(request) for constraint in drawn]
-    asked = f"{request}\n\n{' '.join(constraint.text for constraint in bound)}"
+    drawn = constraint.draw(drawing, drawing.randint(*source.constraints))
+    bound = [one.bound(request) for one in drawn]
+    asked = f"{request}\n\n{' '.join(one.text for one in bound)}"
     columns = found.columns | {
         "prompt": [*prompt[:-1], {**prompt[-1], "content": asked}],
-        "ground_truth": ifeval_constraints.ground_truth(bound),
+        "ground_truth": constraint.ground_truth(bound),
         "verifier": "ifeval",
         "gold": None,
     }

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -16,9 +16,14 @@ from dataengine.sources.ingest import Ingest, RecordReader
 from dataengine.sources.source import RecordSource
 from dataengine.stages.stage import Context, Outcome
 
+if TYPE_CHECKING:
+    from dataengine.mixture import Mixture
+
 
 class FileSource(RecordSource):
     """Rows from files."""
+
+    key: ClassVar[str] = "path"
 
     path: str = Field(min_length=1)
     """A file, a glob or an fsspec URL: .jsonl .json .parquet .csv .arrow, .gz and .zst of text."""
@@ -43,6 +48,9 @@ class FileSource(RecordSource):
     def called(self) -> str:
         """What rows and the manifest call the source: its file's name, never where that lies."""
         return self.path if "://" in self.path else Path(self.path).name
+
+    def reader(self, mixture: "Mixture", limit: int | None) -> "FileReader":
+        return FileReader(source=self, kind=mixture.kind, limit=limit)
 
     def reading(self) -> dict[str, Any]:
         return {k: v for k, v in super().reading().items() if k != "content"}

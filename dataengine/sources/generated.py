@@ -1,29 +1,33 @@
-"""Sources that are generated: personas x recipe x models, until there are exactly so many rows.
+"""Generated source configuration: personas x recipe x models, until there are N rows.
 
 This is what a mixture may say of them; `dataengine/generation/` makes the rows.
 """
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import yaml
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from dataengine.config import Config
-from dataengine.row import Kind
 from dataengine.rows.formats import Record
-from dataengine.sources.place import Place
+from dataengine.schema import Named
+from dataengine.sources.dataset_ref import DatasetRef
 from dataengine.sources.source import Amount, Source
 from eval import verifiers
 from personas import recipes
 from personas.recipe import Keep, Recipe
 from personas.written import written
 
+if TYPE_CHECKING:
+    from dataengine.generation.generate import GeneratedReader
+    from dataengine.mixture import Mixture
 
-class Cast(Place):
+
+class PersonaSet(DatasetRef):
     """A set of personas, or of documents."""
 
     rows: int | None = Field(default=None, gt=0)
@@ -37,7 +41,7 @@ class Cast(Place):
 
 
 class Answers(Config):
-    """Who answers, how often, and how an answer earns its place."""
+    """Who answers, how often, and how an answer is selected."""
 
     model: str
     samples: int = Field(default=1, ge=1, le=1024)
@@ -51,27 +55,37 @@ class Answers(Config):
     """code: what generated programs run in; `none` runs them unguarded on this machine."""
 
 
+A_FILE = {"type": "string", "pattern": r"\.ya?ml$", "description": "A file of prompts."}
+
+
+def _for_rows() -> dict[str, type[Recipe]]:
+    """The recipes that a source may name."""
+    known = {name: recipes.kind(name) for name in recipes.names()}
+    return {name: kind for name, kind in known.items() if kind.makes != "personas"}
+
+
+def _model_alone(value: Any) -> Any:
+    return {"model": value} if isinstance(value, str) else value
+
+
 class GeneratedSource(Source):
     """Rows that models make."""
 
-    recipe: str | dict[str, dict[str, Any]]
+    key: ClassVar[str] = "recipe"
+
+    recipe: Annotated[str | dict[str, dict[str, Any]], Named(_for_rows, A_FILE)]
     """A recipe's name, {name: {settings}}, or a YAML file of prompts (personas/written.py)."""
-    personas: Cast | None = None
-    documents: Cast | None = None
+    personas: PersonaSet | None = None
+    documents: PersonaSet | None = None
     prompts: str
     """The model that writes the questions."""
-    answers: Answers
+    answers: Annotated[Answers, BeforeValidator(_model_alone, json_schema_input_type=str | Answers)]
     rows: int | None = Field(..., gt=0)
     """Exactly so many accepted rows, or a clear account of why not."""
     ceiling: float = Field(default=3.0, ge=1)
     """Never try more than this many candidates for each row."""
     near: float = Field(default=0.7, gt=0, le=1)
     """Prompts whose 3-grams overlap this much (Jaccard) are one prompt."""
-
-    @field_validator("answers", mode="before")
-    @classmethod
-    def _model_alone(cls, value: Any) -> Any:
-        return {"model": value} if isinstance(value, str) else value
 
     @field_validator("recipe", mode="before")
     @classmethod
@@ -129,7 +143,7 @@ class GeneratedSource(Source):
 
     @property
     def keep(self) -> Keep:
-        """How an answer earns its place."""
+        """How an answer is selected."""
         return self.answers.keep or self.made_by.keep
 
     @property
@@ -137,11 +151,23 @@ class GeneratedSource(Source):
         """Every row: the loop has made exactly as many as are wanted."""
         return Amount("all", 1.0)
 
-    def check(self, models: Mapping[str, Any], kind: Kind) -> None:
+    def reader(self, mixture: "Mixture", limit: int | None) -> "GeneratedReader":
+        from dataengine.generation.generate import GeneratedReader
+
+        return GeneratedReader(
+            source=self,
+            kind=mixture.kind,
+            models=mixture.models,
+            usd=mixture.budget.usd if mixture.budget else None,
+            limit=limit,
+        )
+
+    def check(self, mixture: "Mixture") -> None:
         """Whether the mixture has the models that are named, and the recipe makes its kind of row.
 
         Raises ValueError.
         """
+        models, kind = mixture.models, mixture.kind
         for key, name in self.names.items():
             if name not in models:
                 near = difflib.get_close_matches(name, models, n=1, cutoff=0.4)

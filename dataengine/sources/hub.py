@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 from pydantic import Field
@@ -16,9 +16,14 @@ from dataengine.sources.ingest import PART_ROWS, Ingest, RecordReader
 from dataengine.sources.source import RecordSource
 from dataengine.stages.stage import Context, Outcome
 
+if TYPE_CHECKING:
+    from dataengine.mixture import Mixture
+
 
 class HubSource(RecordSource):
     """Rows from a dataset on the Hub."""
+
+    key: ClassVar[str] = "hub"
 
     hub: str = Field(pattern=r"^[\w.\-]+/[\w.\-]+$")
     """The dataset's name there: `openai/gsm8k`."""
@@ -26,6 +31,9 @@ class HubSource(RecordSource):
     split: str = "train"
     revision: str | None = None
     """A branch, tag or commit; resolved to a commit and pinned in the manifest."""
+
+    def reader(self, mixture: "Mixture", limit: int | None) -> "HubReader":
+        return HubReader(source=self, kind=mixture.kind, limit=limit)
 
     def where_from(self) -> str:
         """The source as a person would look it up."""

@@ -33,12 +33,10 @@ from dataengine.sources.source import RecordSource
 from dataengine.sources.where import Where
 from dataengine.stages.stage import (
     FAILED,
-    KEPT_OF_A_BAD_RECORD,
     Context,
     Outcome,
     Reader,
-    evidence,
-    recognisable,
+    failed_row,
 )
 
 PART_ROWS = 8_192
@@ -242,18 +240,7 @@ class Ingest:
         }
 
     def _failed(self, record: Record, reason: str) -> dict[str, Any]:
-        short, _, detail = reason.partition(": ")
-        raw = record.raw
-        if not raw and record.value is not None:
-            raw = recognisable(record.value)
-        where = {"row": record.row} | ({"file": record.file} if record.file else {})
-        return {
-            "source": self.source.name,
-            "row": record.row,
-            "reason": short if detail else reason,
-            "evidence": evidence(**where, detail=detail or reason),
-            "record": raw[:KEPT_OF_A_BAD_RECORD],
-        }
+        return failed_row(self.source.name, record, reason)
 
 
 class RecordReader(Reader):

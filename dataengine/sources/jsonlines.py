@@ -19,7 +19,7 @@ from dataengine.row import AFTER, ROLES
 from dataengine.rows.shapes import BESIDE, Shape
 from dataengine.rows.turns import CALLERS, MEDIA
 from dataengine.rows.turns import ROLES as SPEAKERS
-from dataengine.sources.scan import (
+from dataengine.sources.json_scanner import (
     CLOSE_LIST,
     CLOSE_OBJECT,
     LONGEST_NUMBER,

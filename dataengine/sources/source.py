@@ -1,13 +1,19 @@
 """A source: where rows come from, under which licence, and how many of them the mixture takes."""
 
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
 from dataengine.config import Config, unknown
 from dataengine.row import MEASURED, schema
 from dataengine.rows.shapes import BESIDE, KEYS, READ, Shape
+from dataengine.schema import Names
+from eval import verifiers
+
+if TYPE_CHECKING:
+    from dataengine.mixture import Mixture
+    from dataengine.stages.stage import Reader
 
 
 class Amount(NamedTuple):
@@ -22,6 +28,9 @@ class Amount(NamedTuple):
 
 class Source(Config):
     """What every source has, wherever its rows come from."""
+
+    key: ClassVar[str]
+    """The key of a mixture that marks a source as one of this kind: `path`, `hub` ..."""
 
     name: str = Field(pattern=r"^[\w][\w.\-]*$")
     """Names the rows' `source` column, the counts and the card."""
@@ -64,6 +73,13 @@ class Source(Config):
         """The models that are asked, by the key that names them."""
         return {}
 
+    def reader(self, mixture: "Mixture", limit: int | None) -> "Reader":
+        """The stage that reads it: at most `limit` records, for a preview."""
+        raise NotImplementedError
+
+    def check(self, mixture: "Mixture") -> None:
+        """Whether the mixture has what the source names, and is of its kind. Raises ValueError."""
+
     def reading(self) -> dict[str, Any]:
         """The part of the config that decides what is read: amounts are applied when mixing."""
         return self.model_dump(exclude={"rows", "fraction", "repeat", "tokens"})
@@ -88,7 +104,7 @@ class RecordSource(Source):
     """The source's own columns that stay, under their own names."""
     where: str | None = None
     """A DuckDB condition on the source's own columns; rows that fail it are not taken."""
-    verifier: str | None = None
+    verifier: Annotated[str, Names(verifiers.names)] | None = None
     """rlvr: the verifier of every row, where the records have no such column."""
     constraints: tuple[int, int] | None = None
     """rlvr: attach so many verifiable constraints (least, most) to each prompt, drawn by hash of
@@ -124,8 +140,6 @@ class RecordSource(Source):
     @field_validator("verifier")
     @classmethod
     def _verifier_exists(cls, value: str | None) -> str | None:
-        from eval import verifiers
-
         if value:
             verifiers.require(value)
         return value

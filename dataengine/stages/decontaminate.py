@@ -4,16 +4,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from dataengine.config import Config
+from dataengine import storage
+from dataengine.config import Config, or_true
 from dataengine.decisions import Decided
 from dataengine.errors import UserError
-from dataengine.models.config import ModelConfig
+from dataengine.models.model_config import ModelConfig
 from dataengine.parts import arrow
 from dataengine.row import CONTENT, conversation
 from dataengine.stages import reviewed
@@ -52,7 +53,7 @@ class Decontaminate(Stage):
     """Drops rows that hold items of the suites it protects. See `decontam/` for the method."""
 
     name: ClassVar[str] = "decontaminate"
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
 
     against: tuple[str, ...] = ("development", "unseen", "safety")
     """Tiers, suites, suite files or folders of them (relative to the mixture)."""
@@ -64,17 +65,15 @@ class Decontaminate(Stage):
     missing: Literal["tell", "refuse"] | None = None
     """What becomes of a build where a suite's items are not at hand: it goes on, and says so in its
     summary, its card and its manifest, or it stops. By default it stops where it is published."""
-    paraphrases: Paraphrases | None = None
+    paraphrases: Annotated[
+        Paraphrases | None,
+        BeforeValidator(or_true, json_schema_input_type=bool | Paraphrases | None),
+    ] = None
     """`true`, or {judge: MODEL}: paraphrases too, in the rows that hold no item as it is."""
     review: str | None = None
     """A CSV file of a person's decisions (row, item, decision: keep or drop, who, note), which
     stand in place of the rules'; the report of a build writes one."""
     base: Path = Field(default=Path(), exclude=True)
-
-    @field_validator("paraphrases", mode="before")
-    @classmethod
-    def _true_is_the_default(cls, value: Any) -> Any:
-        return {} if value is True else None if value is False else value
 
     def explain(self) -> str:
         second = self.paraphrases
@@ -180,6 +179,8 @@ class Decontaminate(Stage):
         try:
             with self._second(context) as second:
                 findings = self._found(looks, table, context, second)
+        except UserError:
+            raise
         except ValueError as error:
             raise UserError(f"decontaminate: {error}") from None
         if self.paraphrases and self.paraphrases.judge:
@@ -209,10 +210,13 @@ class Decontaminate(Stage):
     def _checker(self, context: Context) -> Any:
         from decontam import warmup as ahead
         from decontam.check import Checker, as_suite
+        from decontam.index.index import kept_in
 
         ahead.wait(ahead.READING)
         try:
-            return Checker.of([as_suite(s, {}) for s in self._present], context.cache, True)
+            suites = [as_suite(s, {}) for s in self._present]
+            with storage.kept(kept_in(suites, context.cache)):
+                return Checker.of(suites, context.cache, True)
         except ValueError as error:
             raise UserError(f"decontaminate: {error}") from None
 

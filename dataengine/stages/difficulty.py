@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import Field, field_validator
 
 from dataengine.decisions import Decided
-from dataengine.models.config import ModelConfig
+from dataengine.models.model_config import ModelConfig
 from dataengine.stages.stage import Context, Stage, Survey
 from dataengine.verifying import verifiers_ready
 from dataengine.view import Table, View
@@ -20,6 +20,7 @@ class Difficulty(Stage):
     """Keeps the tasks that the policy solves sometimes: its pass rate is within the band."""
 
     name: ClassVar[str] = "difficulty"
+    verifies: ClassVar[bool] = True
 
     policy: str
     """The model whose pass rate is measured, as the mixture's `models:` call it."""
@@ -57,7 +58,7 @@ class Difficulty(Stage):
         mendable: Counter[str] = Counter()
         with session(self.models, context.ledger, self.usd) as opened:
             found = [self._measured(view, opened, mendable) for view in table.views()]
-            policy = opened.models.lane(self.policy).model
+            policy = opened.models.client(self.policy).model
         parts = [part.with_columns(pl.lit(policy).alias("policy")) for part in found]
         measured = pl.concat(parts) if parts else pl.DataFrame(schema=MEASURED)
         return Survey(

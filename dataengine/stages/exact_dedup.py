@@ -1,14 +1,17 @@
 """Exact duplicates: one row of each prompt (or of each whole row) stays."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
+import numpy as np
 import polars as pl
 
 from dataengine.decisions import Decided
 from dataengine.parts import cut
 from dataengine.stages.stage import Context, Stage, Survey
 from dataengine.view import Table, View
+
+_SIDES = {"row": "text", "prompt": "prompt"}
 
 
 class ExactDedup(Stage):
@@ -23,7 +26,7 @@ class ExactDedup(Stage):
     """Sources whose rows are never dropped; otherwise the first source listed wins."""
 
     def explain(self) -> str:
-        return f"one row per {self.side}" + _protected(self.protect)
+        return f"one of the rows with an equal {_SIDES[self.side]}" + _protected(self.protect)
 
     def look(self, view: View, context: Context) -> pl.DataFrame | None:
         """128 bits of each row's prompt; those of whole rows are small columns already."""
@@ -36,11 +39,18 @@ class ExactDedup(Stage):
     def settle(
         self, looks: Sequence[pl.DataFrame], table: Table, context: Context
     ) -> Survey | None:
-        from dataengine.dedup.exact import duplicates, row_keys
+        from dataengine.dedup.exact import Keyed, duplicates, row_keys
 
-        rows = table.small("source", *([] if looks else ["digest"]))
-        keys = pl.concat(looks).to_numpy() if looks else row_keys(rows["digest"])
-        twins = duplicates(keys, rows, protect=self.protect)
+        def parts() -> Iterator[Keyed]:
+            for view in table.views():
+                at = view.first + view.places.astype(np.int64)
+                if looks:
+                    keys = looks[view.number].to_numpy()
+                else:
+                    keys = row_keys(view.part.small(["digest"])["digest"].gather(view.places))
+                yield Keyed(keys, at, view.source in self.protect)
+
+        twins = duplicates(parts(), sum(map(len, table.views())), context.folder)
         named = twins.with_columns(duplicate_of=table.ids(twins["of"])).drop("of")
         return Survey(cut(named, table.parts), figures={"duplicates": twins.height})
 

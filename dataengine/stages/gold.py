@@ -1,4 +1,4 @@
-"""Gold: every rlvr row's own gold answer earns its reward, or the row is no task to train on."""
+"""Gold answer check: each rlvr row's gold answer passes its verifier, or the row is dropped."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -12,14 +12,15 @@ from dataengine.stages.stage import Context, Stage, Survey, evidence
 from dataengine.verifying import verifiers_ready
 from dataengine.view import Table, View
 from eval.verifiers import MalformedGroundTruth, Verdict, verifier
-from eval.verifiers.ifeval_conflicts import conflicts
-from eval.verifiers.ifeval_constraints import Constraint
+from eval.verifiers.instructions.conflicts import conflicts
+from eval.verifiers.instructions.constraint import Constraint
 
 
 class Gold(Stage):
     """Drops tasks whose gold answer fails their own verifier, or that nothing could satisfy."""
 
     name: ClassVar[str] = "gold"
+    verifies: ClassVar[bool] = True
     version: ClassVar[int] = 2
 
     def look(self, view: View, context: Context) -> pl.DataFrame | None:

@@ -32,7 +32,8 @@ class Mix(Stage):
     def explain(self) -> str:
         exact = [int(value) for unit, value in self.amounts.values() if unit == "rows"]
         open_ = [name for name, (unit, _) in self.amounts.items() if unit != "rows"]
-        parts = [f"{sum(exact):,} rows of {len(exact)} sources"] if exact else []
+        of = "1 source" if len(exact) == 1 else f"{len(exact)} sources"
+        parts = [f"{sum(exact):,} rows of {of}"] if exact else []
         parts += [f"{name}: {Amount(*self.amounts[name])}" for name in open_[:4]]  # type: ignore[arg-type]
         return ", ".join(parts) + (f", and {len(open_) - 4} more" if len(open_) > 4 else "")
 
@@ -46,16 +47,27 @@ class Mix(Stage):
     def settle(
         self, looks: Sequence[pl.DataFrame], table: Table, context: Context
     ) -> Survey | None:
-        index = table.small("id", "source")
-        index = index.with_columns(draw(context.seed, "mix", index["id"]))
-        if self._in_tokens:
-            index = index.with_columns(pl.concat(looks))
         none = pl.DataFrame(schema={"at": pl.Int64, "copies": pl.Int64})
         drawn = [
-            _copies(rows, Amount(*self.amounts[name]), name, context)  # type: ignore[arg-type]
-            for (name,), rows in index.group_by("source", maintain_order=True)
+            self._drawn(name, looks, table, context)
+            for name in dict.fromkeys(table.sources)
+            if table.of([name]).any()
         ]
         return Survey(parts=cut(pl.concat([none, *drawn]).sort("at"), table.parts))
+
+    def _drawn(
+        self, name: str, looks: Sequence[pl.DataFrame], table: Table, context: Context
+    ) -> pl.DataFrame:
+        """How many times each row of one source is taken."""
+        amount = Amount(*self.amounts[name])  # type: ignore[arg-type]
+        if amount.unit == "all":
+            return table.small(of=name).with_columns(pl.lit(1, pl.Int64).alias("copies"))
+        rows = table.small("id", of=name)
+        rows = rows.with_columns(draw(context.seed, "mix", rows["id"]))
+        if self._in_tokens:
+            seen = zip(looks, table.sources, strict=True)
+            rows = rows.with_columns(pl.concat([look for look, of in seen if of == name]))
+        return _copies(rows, amount, name, context)
 
     @property
     def _in_tokens(self) -> bool:
@@ -83,14 +95,13 @@ def _copies(rows: pl.DataFrame, amount: Amount, name: str, context: Context) -> 
         short = drawn["tokens"].sum() < amount.value
     else:
         wanted = {
-            "all": n,
             "rows": int(amount.value),
             "fraction": round(amount.value * n),
             "repeat": round(amount.value * n),
         }[amount.unit]
         short = amount.unit == "rows" and wanted > n
         whole, more = divmod(wanted if amount.unit == "repeat" else min(wanted, n), max(n, 1))
-        times = pl.Series([whole + (k < more) for k in range(n)], dtype=pl.Int64)
+        times = whole + (pl.int_range(n, eager=True) < more).cast(pl.Int64)
     if short and context.notify:
         context.notify(f"{name}: {amount} wanted, only {n:,} rows are left of it: all are taken")
     return drawn.select("at").with_columns(times.alias("copies"))

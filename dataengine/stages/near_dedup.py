@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import polars as pl
 from pydantic import Field
 
@@ -94,20 +95,21 @@ class NearDedup(Stage):
             known = blocks(files)
             foreign = [settings.sketch(block) for block in known]
             ours = [Sketches.of_table(look) for look in looks]
-            rows = table.small("source")
+            at = table.small()["at"]
             none = pl.DataFrame(schema={"id": pl.String, "source": pl.String})
-            labels = pl.concat([none, *map(known_labels, files)])
-            sources = pl.concat([labels["source"], rows["source"]])
-            pinned = sources.is_in(list(self.protect)).fill_null(True).to_numpy()
+            known_ids = pl.concat([none, *map(known_labels, files)])["id"]
+            pinned = np.concatenate([np.ones(len(known_ids), np.bool_), table.of(self.protect)])
             twins = pl.DataFrame(schema={"row": pl.Int64, "of": pl.Int64, **FIGURES})
             if foreign or ours:
-                sketches = Sketches.joined([*foreign, *ours])
-                ranked = settings.ranked(sketches, sources, pinned)
-                groups = [*known, *table_blocks(table, labels.height)]
+                sketches = Sketches.joined([*foreign, *ours], Path(scratch))
+                ranked = settings.ranked(
+                    sketches, pl.zeros(len(pinned), pl.UInt8, eager=True), pinned
+                )
+                groups = [*known, *table_blocks(table, len(known_ids))]
                 twins = settings.twins(
                     groups, sketches, ranked, pinned, context.workers, Path(scratch)
                 )
-        found = _named(twins, labels["id"], rows["at"], table)
+        found = _named(twins, known_ids, at, table)
         curve = settings.bands.curve()
         figures = {"duplicates": found.height, "curve": curve}
         return Survey(cut(found, table.parts), figures=figures)

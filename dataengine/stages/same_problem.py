@@ -1,12 +1,13 @@
 """Whether a row asks an eval item's problem in other words: a model is asked, and decides.
 
-Only what the second tier of decontamination leaves in doubt is asked about (`maybe a paraphrase`,
-`paraphrase of one of several`). Yes drops the row, no keeps it, and whoever gave no answer has
-decided nothing: the line stays for review. Each verdict is kept with its reason.
+Only what decontamination leaves in doubt is asked about (`maybe a paraphrase`, `paraphrase of one
+of several`, and the first tier's `near`), once for each row, with all questions that it came near
+to. Yes drops the row, no keeps it, and whoever gave no answer has decided nothing: the line stays
+for review. Each verdict is kept with its reason.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 from pydantic import BaseModel, Field
@@ -15,8 +16,8 @@ from dataengine.models.models import Query, Reply
 from dataengine.models.session import Session
 from dataengine.models.wire import Failure
 from decontam.io.findings import Findings, with_evidence
-from decontam.paraphrase.semantic import DROP, MAYBE, REVIEW, SEVERAL
-from eval.verifiers.fence import fenced
+from decontam.paraphrase.semantic import DROP, JUDGED, NEAR_COPY, REVIEW
+from eval.verifiers.untrusted_text import fenced
 from personas.ask import Ask, Sampling
 
 KEEP = "keep-by-judge"
@@ -33,6 +34,13 @@ TASK = (
     "where numbers or conditions differ, or where it asks for something else. Give a rationale of "
     "one or two sentences, then the verdict."
 )
+TASK_OF_SEVERAL = (
+    "Which of the questions does the text ask, in other words? It does where an answer to the one "
+    "is the answer to the other, by the same way: another wording, another order, other names for "
+    "the same things. It does not where it is about something else of the same kind, where numbers "
+    "or conditions differ, or where it asks for something else. Give a rationale of one or two "
+    "sentences, then the numbers of those questions: there may be none."
+)
 
 
 class Same(BaseModel):
@@ -42,53 +50,102 @@ class Same(BaseModel):
     same: bool = Field(description="Whether both are the same problem.")
 
 
-def question(text: str, item: str, max_tokens: int) -> Ask:
-    """What the judge is asked about a row's text and an item's question."""
+class Which(BaseModel):
+    """What the judge says of a text and several questions."""
+
+    rationale: str
+    same: list[int] = Field(description="Numbers of the questions that ask the same; none: [].")
+
+
+class Asked(NamedTuple):
+    """What is in doubt about one row: its stretches that came near, and the questions they did."""
+
+    lines: list[dict[str, Any]]
+    text: str
+    questions: list[str]
+
+    @classmethod
+    def of(cls, lines: list[dict[str, Any]]) -> "Asked":
+        told = dict(map(stretch, lines))
+        whole = [
+            text
+            for (turn, start, end), text in sorted(told.items())
+            if not any(
+                t == turn and s <= start and end <= e and (s, e) != (start, end) for t, s, e in told
+            )
+        ]
+        return cls(lines, "\n\n".join(whole), list(dict.fromkeys(n["item_text"] for n in lines)))
+
+
+def stretch(line: dict[str, Any]) -> tuple[tuple[int, int, int], str]:
+    """Where in the row what came near stands (turn, start, end), and its text. What agrees word by
+    word is in pieces: their surroundings are read with them."""
+    text, first = line["row_text"], line["row_text_start"]
+    if line["rule"] == NEAR_COPY:
+        return (line["turn"], first, first + len(text)), text
+    span = line["row_spans"][0]
+    start, end = span["start"], span["end"]
+    return (span["turn"], start, end), text[start - first : end - first]
+
+
+def question(text: str, items: list[str], max_tokens: int) -> Ask:
+    """What the judge is asked about a row's text and the questions of some items.
+
+    One question is asked about in words of its own: what a ledger holds of it stays valid."""
+    sampling = Sampling(temperature=0.0, max_tokens=max_tokens, seed=0)
+    fence, task = {"question": items[0], "text": text}, TASK
+    if len(items) > 1:
+        numbered = {f"question {n}": item for n, item in enumerate(items, 1)}
+        fence, task = {"text": text, **numbered}, TASK_OF_SEVERAL
     messages = (
         {"role": "system", "content": SYSTEM},
-        {"role": "user", "content": f"{fenced({'question': item, 'text': text})}\n\n{TASK}"},
+        {"role": "user", "content": f"{fenced(fence)}\n\n{task}"},
     )
-    return Ask(messages, Sampling(temperature=0.0, max_tokens=max_tokens, seed=0), Same)
+    return Ask(messages, sampling, Which if len(items) > 1 else Same)
 
 
 def judged(found: Findings, opened: Session, model: str, max_tokens: int, stage: str) -> Findings:
-    """`found` with the judge's decisions where the second tier was in doubt.
+    """`found` with the judge's decisions where the rules were in doubt.
 
     Raises:
         BudgetReached, EndpointDown: what was paid for until then is in the ledger.
     """
     lines = found.evidence.with_row_index("place").filter(
-        pl.col("rule").is_in([MAYBE, SEVERAL]) & (pl.col("decision") == REVIEW)
+        pl.col("rule").is_in(JUDGED)
+        & (pl.col("decision") == REVIEW)
+        & (pl.col("part") == "question")
     )
+    rows = lines.partition_by("input", "row", maintain_order=True)
+    asked = [Asked.of(row.to_dicts()) for row in rows]
 
     def queries() -> Iterator[Query]:
-        for line in lines.iter_rows(named=True):
-            yield Query(question(said(line), line["item_text"], max_tokens), tag=line["place"])
+        for number, of in enumerate(asked):
+            yield Query(question(of.text, of.questions, max_tokens), tag=number)
 
-    name = opened.models.lane(model).model
+    name = opened.models.client(model).model
     replies = opened.ask(model, queries(), stage)
     decision = found.evidence["decision"].to_list()
     reason = found.evidence["reason"].to_list()
     for reply in replies:
-        place = reply.query.tag
-        decision[place], told = verdict(reply)
-        reason[place] = f"{reason[place]}; {name}: {told}"
+        of = asked[reply.query.tag]
+        found_out = verdicts(reply, len(of.questions))
+        for line in of.lines:
+            decided, told = found_out[of.questions.index(line["item_text"])]
+            decision[line["place"]] = decided
+            reason[line["place"]] = f"{line['reason']}; {name}: {told}"
     evidence = found.evidence.with_columns(
         pl.Series("decision", decision, pl.String), pl.Series("reason", reason, pl.String)
     )
     return with_evidence(found, evidence)
 
 
-def said(line: dict[str, Any]) -> str:
-    """The stretch of the row that came near the item."""
-    span, offset = line["row_spans"][0], line["row_text_start"]
-    return str(line["row_text"])[span["start"] - offset : span["end"] - offset]
-
-
-def verdict(reply: Reply) -> tuple[str, str]:
-    """(decision, reason) of what the judge said."""
+def verdicts(reply: Reply, asked: int) -> list[tuple[str, str]]:
+    """(decision, reason) of what the judge said, for each of the questions asked about."""
     if isinstance(reply.outcome, Failure):
-        return REVIEW, f"no verdict ({reply.outcome.kind})"
-    assert isinstance(reply.outcome.parsed, Same)
+        return [(REVIEW, f"no verdict ({reply.outcome.kind})")] * asked
     told = reply.outcome.parsed
-    return DROP if told.same else KEEP, told.rationale
+    assert isinstance(told, Same | Which)
+    same = told.same if isinstance(told, Which) else [1] * told.same
+    if not set(same) <= set(range(1, asked + 1)):
+        return [(REVIEW, f"no verdict (named questions {same} of {asked})")] * asked
+    return [(DROP if n in same else KEEP, told.rationale) for n in range(1, asked + 1)]

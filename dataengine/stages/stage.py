@@ -21,6 +21,7 @@ import pyarrow as pa
 from dataengine.config import Config
 from dataengine.decisions import Decided
 from dataengine.row import Kind
+from dataengine.rows.formats import Record
 from dataengine.sources.source import Source
 from dataengine.view import Table, View
 
@@ -126,6 +127,8 @@ class Stage(Config):
     alone: ClassVar[bool] = False
     """Whether it decides on every row by itself: then its decisions hold whatever the other stages
     decide, and which of several is counted is settled when decisions are joined."""
+    verifies: ClassVar[bool] = False
+    """Whether it asks verifiers: then those of other packages are part of its fingerprint."""
 
     def needs(self) -> dict[str, str]:
         """Hashes of what lies outside the config and changes the result (suites, files)."""
@@ -177,6 +180,7 @@ class Stage(Config):
 class Reader(Stage):
     """A stage without input: it brings rows in."""
 
+    verifies: ClassVar[bool] = True
     source: Source
     replays: ClassVar[bool] = True
     """Whether a part is the same whenever it is read, so that one that is there is not made again
@@ -206,6 +210,27 @@ def evidence(**facts: Any) -> str:
 
 KEPT_OF_A_BAD_RECORD = 2_000
 """Characters of a quarantined record that are kept to recognise it by."""
+
+
+def failed_row(
+    source: str, record: Record, reason: str, table: str | None = None
+) -> dict[str, Any]:
+    """A record that becomes no row, as a row of FAILED; `reason` is `short: detail`.
+
+    `table` names the one of a source's tables that the record is of, where it has several.
+    """
+    short, _, detail = reason.partition(": ")
+    short = short if detail else reason
+    file = {"file": record.file} if record.file and not table else {}
+    where = ({"table": table} if table else {}) | {"row": record.row} | file
+    raw = record.raw or ("" if record.value is None else recognisable(record.value))
+    return {
+        "source": source,
+        "row": record.row,
+        "reason": f"{table}: {short}" if table else short,
+        "evidence": evidence(**where, detail=detail or reason),
+        "record": raw[:KEPT_OF_A_BAD_RECORD],
+    }
 
 
 def recognisable(value: dict[str, Any]) -> str:

@@ -121,6 +121,9 @@ def locate(lines, matched, rows, items, folding, numbers, buffers, spans):
             spans.item[z, 0] = buffers.item[segments[z, ITEM_FIRST], 0]
             spans.item[z, 1] = buffers.item[segments[z, ITEM_LAST], 1]
             first, last = segments[z, ROW_FIRST], segments[z, ROW_LAST]
+            # Sentences may stand in another order than in the item: in an earlier turn.
+            while rows.words[text] > first:
+                text -= 1
             while first <= last:
                 while rows.words[text + 1] <= first:
                     text += 1
@@ -133,9 +136,9 @@ def locate(lines, matched, rows, items, folding, numbers, buffers, spans):
                 spans.row[at, 1] = places[first - rows.words[text], 0]
                 spans.row[at, 2] = places[stop - rows.words[text], 1]
                 if text == own:
-                    if extents[n, 0] < 0:
+                    if extents[n, 0] < 0 or spans.row[at, 1] < extents[n, 0]:
                         extents[n, 0] = spans.row[at, 1]
-                    extents[n, 1] = spans.row[at, 2]
+                    extents[n, 1] = max(extents[n, 1], spans.row[at, 2])
                 at += 1
                 first = stop + 1
         spans.bounds[n + 1] = at

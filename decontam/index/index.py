@@ -129,16 +129,23 @@ NAMES = ("item_ids", "suites")
 
 def load_or_build(suites: list[Suite], cache: Path | None = None) -> Index:
     """The index over `suites`, from `cache` (default: the user's) where it is there."""
-    if any(suite.hash is None for suite in suites):
+    folder = kept_in(suites, cache)
+    if folder is None:
         return build(suites)
+    if not (folder / "names.json").exists():
+        build(suites).save(folder)
+    return Index.load(folder)
+
+
+def kept_in(suites: list[Suite], cache: Path | None = None) -> Path | None:
+    """The folder of the index over `suites`; None where what they hold has no hash."""
+    if any(suite.hash is None for suite in suites):
+        return None
     digest = blake2b(digest_size=16)
     digest.update(f"{VERSION}".encode() + background.TABLE.read_bytes())
     for suite in suites:
         digest.update(f"\0{suite.name}\0{suite.tier}\0{suite.hash}".encode())
-    folder = (cache or cache_folder() / "indices") / digest.hexdigest()
-    if not (folder / "names.json").exists():
-        build(suites).save(folder)
-    return Index.load(folder)
+    return (cache or cache_folder() / "indices") / digest.hexdigest()
 
 
 class Gathered(NamedTuple):

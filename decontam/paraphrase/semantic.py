@@ -33,7 +33,7 @@ from decontam.index.index import ANSWER, CHOICES, PARTS, PASSAGE, QUESTION, SHAR
 from decontam.io.batches import Batch
 from decontam.io.findings import Findings, with_evidence
 from decontam.paraphrase.agreement import WORD, Agreement, Stated, agreement, stated
-from decontam.paraphrase.embedding import MODEL, RETRIEVED, UNSPACED, Items, Model, Near, embedder
+from decontam.paraphrase.embedding import RETRIEVED, UNSPACED, Items, Model, Near, packaged
 
 # Cosine and facts together that make a paraphrase, if by one fact more than they make one of any
 # other question. Without a fact nearness is for review, however near: "convert a roman numeral to
@@ -62,8 +62,11 @@ MAYBE = "maybe a paraphrase"
 NO_PASSAGE = "paraphrase without its passage"
 PASSAGE_ONLY = "paraphrased passage only"
 IN_DOUBT = (SEVERAL, MAYBE)
+# What a judge is asked about: these, and what the lexical tier found to agree a little too little.
+NEAR_COPY = "near"
+JUDGED = (*IN_DOUBT, NEAR_COPY)
 # Of so many items one row is asked about, or reviewed: the right one is among the nearest.
-MOST_IN_DOUBT = 3
+MOST_IN_DOUBT = 8
 # What the lexical tier found out about a row and an item, and nearness does not overrule.
 SETTLED = ("operators changed", "stock phrase", "words in passing",
            "shared question")  # fmt: skip
@@ -159,8 +162,8 @@ def with_paraphrases(
     `batches`: the same rows again. `folder`: where the items' vectors are kept. One line for each
     row and item: the first tier's, unless the second drops a row that the first had for review.
     """
-    model = second.model or Model(MODEL, embedder())
-    tier = Tier(Items(index, model, folder), RETRIEVED if second.asked else ALIKE)
+    model = second.model or packaged()
+    tier = Tier(Items(index, model, folder), model.doubted if second.asked else ALIKE)
     dropped = found.dropped_rows
     tables = [tier.batch(batch, dropped) for batch in batches]
     more = pl.concat(tables) if tables else pl.DataFrame(schema=EVIDENCE)
@@ -201,7 +204,7 @@ class Tier:
         index = self.items.index
         questions: dict[tuple[int, int], Line] = {}
         passages: dict[tuple[int, int], Line] = {}
-        for place, near in self.items.near(said):
+        for place, near in self.items.near(said, min(self.alike, RETRIEVED)):
             for reference, cosine, found in self._verdicts(said[place], near):
                 part = int(index.part[reference])
                 kept = passages if part == PASSAGE else questions
@@ -216,6 +219,8 @@ class Tier:
 
     def _verdicts(self, text: str, near: list[Near]) -> Iterator[tuple[int, float, Verdict]]:
         """(reference, cosine, verdict) of what is near to a text."""
+        yield from self._doubted(text, near)
+        near = [one for one in near if one.cosine >= RETRIEVED]
         part, said = self.items.index.part, self.stated(text)
         asked = [self.asked(one.reference) for one in near]
         facts = [
@@ -227,9 +232,7 @@ class Tier:
             )
             for one, this in zip(near, asked, strict=True)
         ]
-        for place, one in enumerate(near):
-            if CODE.search(self.items.text(one.reference)):
-                facts[place] = replace(facts[place], replaced=0)
+        facts = [self._of_kind(known, one) for known, one in zip(facts, near, strict=True)]
         worth = [
             0.0 if part[one.reference] == PASSAGE else one.cosine + FACT * agreed(known)
             for one, known in zip(near, facts, strict=True)
@@ -245,6 +248,20 @@ class Tier:
                 found = found._replace(decision=REVIEW, rule=PASSAGE_ONLY)
             if found:
                 yield one.reference, one.cosine, found
+
+    def _doubted(self, text: str, near: list[Near]) -> Iterator[tuple[int, float, Verdict]]:
+        """The same of what is only so near that a judge must tell: other numbers are no doubt."""
+        part, said = self.items.index.part, self.stated(text)
+        for one in near:
+            if one.cosine < RETRIEVED and part[one.reference] != PASSAGE:
+                known = self._of_kind(agreement(said, self.asked(one.reference)), one)
+                if not known.replaced:
+                    found = Verdict(REVIEW, MAYBE, RETRIEVED, 0, str(known))
+                    yield one.reference, one.cosine, found
+
+    def _of_kind(self, known: Agreement, one: Near) -> Agreement:
+        """What agrees, where in code no number contradicts."""
+        return replace(known, replaced=0) if CODE.search(self.items.text(one.reference)) else known
 
     def _asked(self, reference: int) -> Stated:
         """What a question states and its suite does not say all the time; a row that adds its

@@ -1,4 +1,4 @@
-"""The suites: what is measured is what is protected.
+"""Eval suites by name, tier, file or folder: what is measured is what is protected.
 
     from eval.suites import load
 
@@ -7,7 +7,8 @@
         print(suite.name, suite.missing or sum(1 for _ in suite.items()))
 
 One YAML file beside this one names each published suite; evaluation and decontamination read the
-same files.
+same files. Another package names its own in the entry-point group `dataengine.suites`: the suite's
+name, and the package in whose folder NAME.yaml lies.
 """
 
 import re
@@ -15,9 +16,11 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
-from eval.suites.item import Item, SuiteError
+from dataengine.errors import UserError
+from dataengine.registry import Registry
+from eval.suites.item import Item
 from eval.suites.suite import (
     Example,
     Fields,
@@ -39,7 +42,6 @@ __all__ = [
     "Policy",
     "Score",
     "Suite",
-    "SuiteError",
     "Tier",
     "load",
     "shipped",
@@ -48,11 +50,31 @@ __all__ = [
 What = str | Path | Iterable[str | Path]
 
 
+def _suite(name: str, found: Any) -> Suite:
+    """A suite of ours from its file, or another package's from the package."""
+    if isinstance(found, Path):
+        return read_suite(found)
+    folder = Path(found.__file__).parent
+    suite = read_suite(folder / f"{name}.yaml")
+    if suite.name != name:
+        raise ValueError(f"{name}.yaml describes the suite {suite.name!r}")
+    return suite.at_home(folder)
+
+
+REGISTRY: Registry[Suite] = Registry(
+    "suite",
+    own=lambda: {
+        file.stem: lambda file=file: file  # type: ignore[misc]
+        for file in sorted(Path(__file__).parent.glob("*.yaml"))
+    },
+    fit=_suite,
+)
+
+
 @cache
 def shipped() -> dict[str, Suite]:
-    """Every suite that comes with the project, by name."""
-    files = sorted(Path(__file__).parent.glob("*.yaml"))
-    return {suite.name: suite for suite in map(read_suite, files)}
+    """Every suite that comes with the project or an installed package, by name."""
+    return {name: REGISTRY.get(name) for name in REGISTRY.names()}
 
 
 def load(what: What, path: Path | None = None, hub: bool | None = None) -> list[Suite]:
@@ -65,7 +87,7 @@ def load(what: What, path: Path | None = None, hub: bool | None = None) -> list[
     default unless HF_HUB_OFFLINE is set) a suite without a local file is read from the Hub.
 
     A suite whose items are nowhere to be had is returned with `missing` set, never left out.
-    SuiteError for a name that means nothing, a file that is not there, two suites of one name.
+    UserError for a name that means nothing, a file that is not there, two suites of one name.
     """
     names = [what] if isinstance(what, str | Path) else list(what)
     found: dict[str, Suite] = {}
@@ -73,16 +95,16 @@ def load(what: What, path: Path | None = None, hub: bool | None = None) -> list[
         for suite in _named(name, path):
             before = found.get(suite.name)
             if before and before.file and suite.file and before.file != suite.file:
-                raise SuiteError(
+                raise UserError(
                     f"{before.file} and {suite.file} are both the suite {suite.name!r}; rename one"
                 )
             if before is None or before.file is None:
                 found[suite.name] = suite
     if not found:
-        raise SuiteError(f"no suites in {', '.join(map(str, names)) or 'an empty list'}")
+        raise UserError(f"no suites in {', '.join(map(str, names)) or 'an empty list'}")
     absent = [suite for suite in found.values() if suite.missing]
     if absent:
-        from eval.suites.hub import fetch
+        from eval.suites.hub_items import fetch
 
         fetch(absent, hub)
     return list(found.values())
@@ -101,7 +123,7 @@ def _named(what: str | Path, path: Path | None) -> list[Suite]:
     known = [*get_args(Tier), *shipped()]
     near = get_close_matches(str(what), known, 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise SuiteError(f"{what}: neither a tier, a suite, a file nor a folder{hint}")
+    raise UserError(f"{what}: neither a tier, a suite, a file nor a folder{hint}")
 
 
 def _in_folder(folder: Path) -> list[Suite]:
@@ -116,7 +138,7 @@ def _in_file(file: Path, path: Path | None) -> Suite:
     if file.suffix in (".yaml", ".yml"):
         return read_suite(file).located(path, file.parent)
     if file.suffix != ".jsonl":
-        raise SuiteError(f"{file}: a suite is a .yaml, a .jsonl or a folder of them")
+        raise UserError(f"{file}: a suite is a .yaml, a .jsonl or a folder of them")
     for suite in shipped().values():
         if suite.local and suite.local.file == file.name:
             return suite.located(file.parent)

@@ -1,4 +1,4 @@
-"""The Berkeley Function-Calling Leaderboard's files as a suite's items.
+"""Berkeley Function-Calling Leaderboard: its files as a suite's items.
 
     python -m eval.suites.bfcl gorilla/berkeley-function-call-leaderboard/bfcl_eval/data bfcl.jsonl
 
@@ -16,7 +16,8 @@ from typing import Annotated, Any
 
 import typer
 
-from eval.suites.item import SuiteError, jsonl_rows
+from dataengine.errors import UserError
+from eval.suites.item import jsonl_rows
 
 CATEGORIES = (
     "simple",
@@ -46,7 +47,7 @@ def main(
     try:
         left: Counter[str] = Counter()
         found = list(items(folder, left))
-    except SuiteError as error:
+    except UserError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
     lines = (json.dumps(item, ensure_ascii=False) for item in found)
@@ -57,14 +58,14 @@ def main(
 
 
 def items(folder: Path, left: Counter[str]) -> Iterator[dict[str, Any]]:
-    """Every item; what is `left` out is counted. SuiteError where there is no such file."""
+    """Every item; what is `left` out is counted. UserError where there is no such file."""
     files = [
         (found[1], file)
         for file in sorted(folder.glob("BFCL_v*.json"))
         if (found := re.fullmatch(r"BFCL_v\d+_(.+)", file.stem)) and found[1] in CATEGORIES
     ]
     if not files:
-        raise SuiteError(f"{folder}: no BFCL_v*_*.json of {', '.join(CATEGORIES)}")
+        raise UserError(f"{folder}: no BFCL_v*_*.json of {', '.join(CATEGORIES)}")
     for category, file in files:
         answers = _answers(folder / "possible_answer" / file.name, category)
         for where, row in jsonl_rows(file):
@@ -72,7 +73,7 @@ def items(folder: Path, left: Counter[str]) -> Iterator[dict[str, Any]]:
             if [turn["role"] for turn in turns] != ["user"]:
                 left[f"of {category} with more turns than one"] += 1
             elif answers is not None and row["id"] not in answers:
-                raise SuiteError(f"{where}: {row['id']} has no possible answer")
+                raise UserError(f"{where}: {row['id']} has no possible answer")
             else:
                 calls = [] if answers is None else answers[row["id"]]
                 yield {
@@ -88,7 +89,7 @@ def _answers(file: Path, category: str) -> dict[str, Any] | None:
     if category.endswith("irrelevance"):
         return None
     if not file.is_file():
-        raise SuiteError(f"{file}: not there; its questions cannot be scored without")
+        raise UserError(f"{file}: not there; its questions cannot be scored without")
     return {row["id"]: row["ground_truth"] for _, row in jsonl_rows(file)}
 
 

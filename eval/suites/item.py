@@ -1,13 +1,11 @@
-"""One eval question, as every suite gives it."""
+"""Eval item: one question, in the form that every suite gives it."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
-
-class SuiteError(ValueError):
-    """A suite or file of items that cannot be used: one line naming the place and the fix."""
+from dataengine.errors import UserError
 
 
 class Item(NamedTuple):
@@ -29,19 +27,19 @@ class Item(NamedTuple):
 
 
 def item_of(row: Any, where: str, fallback_id: str) -> Item:
-    """`row`, a decoded object with an item's own keys, as an item; SuiteError names `where`."""
+    """`row`, a decoded object with an item's own keys, as an item; UserError names `where`."""
     if not isinstance(row, dict):
-        raise SuiteError(f"{where}: an item must be a JSON object, not {type(row).__name__}")
+        raise UserError(f"{where}: an item must be a JSON object, not {type(row).__name__}")
     prompt = row.get("prompt")
     if not isinstance(prompt, str) or not prompt.strip():
-        raise SuiteError(f"{where}: the item has no prompt; give it a non-empty `prompt` text")
+        raise UserError(f"{where}: the item has no prompt; give it a non-empty `prompt` text")
     identity = row.get("id")
     passage, subset, meta = row.get("passage"), row.get("subset"), row.get("meta")
     if meta is not None and not isinstance(meta, dict):
-        raise SuiteError(f"{where}: `meta` must be an object, not {type(meta).__name__}")
+        raise UserError(f"{where}: `meta` must be an object, not {type(meta).__name__}")
     choices = row.get("choices") or ()
     if not isinstance(choices, list | tuple):
-        raise SuiteError(f"{where}: `choices` must be a list, not {type(choices).__name__}")
+        raise UserError(f"{where}: `choices` must be a list, not {type(choices).__name__}")
     choices = tuple(str(choice) for choice in choices)
     answer, label = _answer(row.get("answer"), row.get("label"), choices, where)
     return Item(
@@ -62,7 +60,7 @@ def _answer(
     """The answer's text and its letter, from whichever of text, letter or index a source gives."""
     if isinstance(answer, int) and not isinstance(answer, bool) and choices:
         if not 0 <= answer < len(choices):
-            raise SuiteError(f"{where}: answer {answer} is no index into {len(choices)} choices")
+            raise UserError(f"{where}: answer {answer} is no index into {len(choices)} choices")
         return choices[answer], chr(65 + answer)
     if answer is None or not choices:
         return _text(answer), _text(label)
@@ -96,7 +94,7 @@ def _tolerant(line: bytes, where: str, first: Exception) -> Any:
     try:
         value = json.loads(line.decode("utf-8", "replace"))
     except ValueError:
-        raise SuiteError(f"{where}: not JSON ({first}); mend or remove the line") from None
+        raise UserError(f"{where}: not JSON ({first}); mend or remove the line") from None
     text = json.dumps(value, ensure_ascii=False)
     return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 

@@ -1,4 +1,4 @@
-"""Long-context items in the manner of RULER (Hsieh et al. 2024), made and not collected.
+"""Long-context items in the manner of RULER (Hsieh et al. 2024), generated.
 
     python -m eval.suites.ruler ruler.jsonl --words 4000 --words 16000 --items 50
 
@@ -58,6 +58,7 @@ def _numbers(draw: random.Random, count: int) -> list[str]:
 
 
 def single(words: int, draw: random.Random) -> Made:
+    """One needle in a haystack: a number to find."""
     key, (value,) = draw.choice(WORDS), _numbers(draw, 1)
     question = f"What is the special magic number for {key} mentioned in the text?"
     return Made(hidden([_needle(key, value)], words, draw), question, [value])
@@ -74,6 +75,7 @@ def multikey(words: int, draw: random.Random) -> Made:
 
 
 def multivalue(words: int, draw: random.Random) -> Made:
+    """Several needles of one key: all of its numbers are to be found."""
     key, values = draw.choice(WORDS), _numbers(draw, 4)
     question = f"What are all the special magic numbers for {key} mentioned in the text?"
     return Made(hidden([_needle(key, value) for value in values], words, draw), question, values)
@@ -112,6 +114,7 @@ TASKS: dict[str, Callable[[int, random.Random], Made]] = {
 
 
 def items(words: list[int], count: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Items of every kind, drawn from the seed."""
     for length in words:
         for name, make in TASKS.items():
             for number in range(count):

@@ -1,4 +1,4 @@
-"""What a suite is: where its items come from, how they are scored, what is forgiven."""
+"""Suite definition: where its items come from, how they are scored, what is forgiven."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
-from eval.suites.item import Item, SuiteError, item_of, jsonl_rows
+from dataengine.errors import UserError
+from eval.suites.item import Item, item_of, jsonl_rows
 
 # The same safe loader, in C where PyYAML has it: the shipped suites are read at every start.
 FAST_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -112,6 +113,8 @@ class Score(_Strict):
 
 
 class Threshold(_Strict):
+    """The score of a decision, and why it is another than usual."""
+
     value: float = Field(ge=0, le=1)
     reason: Text
 
@@ -142,6 +145,7 @@ class Suite(_Strict):
     decontaminate: Policy = Policy()
     note: str | None = None
 
+    _home: Path | None = PrivateAttr(None)
     _file: Path | None = PrivateAttr(None)
     _rows: Rows | None = PrivateAttr(None)
     _commit: str | None = PrivateAttr(None)
@@ -169,10 +173,16 @@ class Suite(_Strict):
     def file(self) -> Path | None:
         return self._file
 
+    def at_home(self, folder: Path) -> "Suite":
+        """This suite with a folder of its own, where its file lies unless another has it."""
+        suite = self.model_copy()
+        suite._home = folder
+        return suite
+
     def located(self, *folders: Path | None) -> "Suite":
         """This suite reading its file from the first of `folders` that has it, or else missing."""
         suite = self.model_copy()
-        tried = [folder for folder in folders if folder is not None]
+        tried = [folder for folder in (*folders, self._home) if folder is not None]
         files = [folder / self.local.file for folder in tried] if self.local else []
         suite._file = next((file.resolve() for file in files if file.is_file()), None)
         if suite._file is None:
@@ -197,10 +207,10 @@ class Suite(_Strict):
     def items(self) -> Iterator[Item]:
         """Every item, in the source's order.
 
-        SuiteError for a bad line, an empty prompt, a duplicate id, no items, a missing suite.
+        UserError for a bad line, an empty prompt, a duplicate id, no items, a missing suite.
         """
         if self._missing:
-            raise SuiteError(f"{self.name}: {self._missing}")
+            raise UserError(f"{self.name}: {self._missing}")
         fields, rows = self._source()
         seen: set[str] = set()
         for number, (where, row) in enumerate(rows):
@@ -208,17 +218,17 @@ class Suite(_Strict):
                 row = renamed(row, fields)
             item = item_of(row, where, f"{self.name}/{number}")
             if item.id in seen:
-                raise SuiteError(f"{where}: the id {item.id!r} was used before; ids must be unique")
+                raise UserError(f"{where}: the id {item.id!r} was used before; ids must be unique")
             seen.add(item.id)
             yield item
         if not seen:
-            raise SuiteError(f"{self._file or self.name}: empty; it would protect nothing")
+            raise UserError(f"{self._file or self.name}: empty; it would protect nothing")
 
     def _source(self) -> tuple[Fields | None, Iterable[tuple[str, Any]]]:
         if self._file is not None:
             return self.local.fields if self.local else None, jsonl_rows(self._file)
         if self._rows is None or self.hub is None:
-            raise SuiteError(f"{self.name}: load it with eval.suites.load before reading its items")
+            raise UserError(f"{self.name}: load it with eval.suites.load before reading its items")
         return self.hub.fields, self._rows()
 
     @cached_property
@@ -227,7 +237,7 @@ class Suite(_Strict):
         field mapping. Equal hashes mean equal items; read without parsing them."""
         digest = blake2b(digest_size=16)
         if self._missing:
-            raise SuiteError(f"{self.name}: {self._missing}")
+            raise UserError(f"{self.name}: {self._missing}")
         if self._file is not None:
             digest.update(self._file.read_bytes())
             fields = self.local.fields if self.local else None
@@ -274,18 +284,16 @@ def unlettered(choices: Any) -> Any:
 
 
 def read_suite(path: Path) -> Suite:
-    """The suite that a YAML file describes; SuiteError names the file and the key."""
+    """The suite that a YAML file describes; UserError names the file and the key."""
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=FAST_LOADER)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SuiteError(
-            f"{path}: cannot be read as YAML: {' '.join(str(error).split())}"
-        ) from None
+        raise UserError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
-        raise SuiteError(f"{path}: a suite is a mapping with `name`, `tier` and a source")
+        raise UserError(f"{path}: a suite is a mapping with `name`, `tier` and a source")
     try:
         return Suite.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "suite"
-        raise SuiteError(f"{path}: {key}: {first['msg']}") from None
+        raise UserError(f"{path}: {key}: {first['msg']}") from None

@@ -1,11 +1,11 @@
-"""The harness's models, answering with `Reply`: whole, with reasoning, and whether it was cut."""
+"""lm-evaluation-harness models that answer with `Reply`: whole, with reasoning, whether cut."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
+from dataengine.errors import UserError
 from eval import prompt
-from eval.suites import SuiteError
 from eval.tasks.kept import Kept, Request
 from eval.tasks.reply import Reply, Settings
 from eval.verifiers.response import has_tag, is_tag, opens_thought, reopened
@@ -48,12 +48,12 @@ class InProcess(Answering):
         raise NotImplementedError
 
     def chat(self, turns: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]] = ()) -> str:
-        """As training renders it. SuiteError where the template refuses the turns or the tools."""
+        """As training renders it. UserError where the template refuses the turns or the tools."""
         try:
             text = prompt.text(self.tokenizer, turns, tools, **self.template)
         except Exception as error:  # templates raise what they like
             roles = ", ".join(turn["role"] for turn in turns)
-            raise SuiteError(
+            raise UserError(
                 f"the model's chat template refuses the turns {roles}: "
                 f"{' '.join(str(error).split())[:200]}"
             ) from None
@@ -61,7 +61,7 @@ class InProcess(Answering):
         told += [turn["content"].strip() for turn in turns if turn["role"] == "system"]
         lost = [one for one in told if one not in text]
         if lost:
-            raise SuiteError(f"the model's chat template leaves out what it is given: {lost[0]!r}")
+            raise UserError(f"the model's chat template leaves out what it is given: {lost[0]!r}")
         return text
 
     def encode(self, text: str, chat: bool) -> list[int]:

@@ -1,11 +1,11 @@
-"""A model in a folder or on the Hub, run by vLLM in this process."""
+"""vLLM backend: a model in a folder or on the Hub, run in this process."""
 
 from typing import Any
 
 from lm_eval.models.vllm_causallms import VLLM
 from vllm import SamplingParams
 
-from eval.suites import SuiteError
+from dataengine.errors import UserError
 from eval.tasks.answering import SLICE, InProcess
 from eval.tasks.reply import Settings
 
@@ -31,7 +31,7 @@ class Engine(InProcess, VLLM):
         try:
             found = self._model_generate(prompts, generate=True, sampling_params=sampling)
         except Exception as error:  # vLLM tells the cause in its log
-            raise SuiteError(
+            raise UserError(
                 f"vLLM has failed ({' '.join(str(error).split())[:200]}); its log above says why, "
                 "and the same command goes on from the answers that are there"
             ) from None

@@ -1,4 +1,4 @@
-"""Questions as a task of lm-evaluation-harness, and what the harness logged of them.
+"""lm-evaluation-harness task built from questions, and what the harness logged of them.
 
 The harness spreads questions over processes and compares likelihoods; models answer with `Reply`
 (reply.py). What an answer is worth is said afterwards, by eval/verifiers.
@@ -7,7 +7,8 @@ The harness spreads questions over processes and compares likelihoods; models an
 from collections.abc import Sequence
 from typing import Any
 
-from eval.suites import Score, SuiteError
+from dataengine.errors import UserError
+from eval.suites import Score
 from eval.tasks.model import Model
 from eval.tasks.questions import Question
 from eval.tasks.reply import Reply, Settings
@@ -54,10 +55,10 @@ def rendered(lm: Any, question: Question, chat: bool, system: str | None = None)
 
 def settings(model: Model, score: Score, limit: int | None = None) -> Settings:
     """How the model is to answer a suite: with at most half of a known window, or with `limit`
-    tokens where somebody said so. SuiteError where these leave no room for a prompt."""
+    tokens where somebody said so. UserError where these leave no room for a prompt."""
     tokens = limit or min(score.max_tokens, model.window // 2 if model.window else score.max_tokens)
     if model.window and tokens >= model.window:
-        raise SuiteError(f"--max-tokens: the model's window has {model.window:,} tokens in all")
+        raise UserError(f"--max-tokens: the model's window has {model.window:,} tokens in all")
     return Settings(
         chat=score.chat and model.chat,
         max_tokens=tokens,

@@ -1,4 +1,4 @@
-"""Answers on disk as they come: an evaluation that broke off goes on from them."""
+"""Answer cache on disk: an evaluation that broke off goes on from it."""
 
 import sys
 from collections import defaultdict, deque

@@ -1,4 +1,4 @@
-"""The model that is measured: a folder run by transformers or vLLM, or a server behind a URL."""
+"""Model backends: a folder run by transformers or vLLM, or a server behind a URL."""
 
 import logging
 import os
@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import orjson
 
-from eval.suites import SuiteError
+from dataengine.errors import UserError
 
 for _variable in ("DO_NOT_TRACK", "HF_HUB_DISABLE_TELEMETRY", "VLLM_NO_USAGE_STATS"):
     os.environ.setdefault(_variable, "1")
@@ -75,13 +75,13 @@ class Model:
 def connect(where: Where) -> Model:
     """The model, ready to be asked; no remote code is run.
 
-    SuiteError where the folder, the library or the server is not there.
+    UserError where the folder, the library or the server is not there.
     """
     logging.getLogger("lm_eval").setLevel(logging.CRITICAL)
     if where.remote:
         return _server(where)
     if not Path(where.model).is_dir() and where.model.count("/") != 1:
-        raise SuiteError(
+        raise UserError(
             f"--model: no folder {where.model}; give a folder, a Hub id or a server's URL"
         )
     given: dict[str, Any] = {
@@ -92,16 +92,16 @@ def connect(where: Where) -> Model:
     try:
         lm = _engine(where, given) if where.backend == "vllm" else _folder(where, given)
     except (ImportError, ModuleNotFoundError) as error:
-        raise SuiteError(f"the backend {where.backend!r} is not installed here: {error}") from None
+        raise UserError(f"the backend {where.backend!r} is not installed here: {error}") from None
     except (OSError, ValueError, RuntimeError, TypeError) as error:
         base = given["pretrained"]
         of = "" if base == where.model else f", an adapter of {base},"
-        raise SuiteError(f"--model: {where.model}{of} cannot be loaded: {_line(error)}") from None
+        raise UserError(f"--model: {where.model}{of} cannot be loaded: {_line(error)}") from None
     if getattr(lm, "backend", "causal") != "causal":
-        raise SuiteError(f"--model: {where.model} is no decoder (causal) model")
+        raise UserError(f"--model: {where.model} is no decoder (causal) model")
     template = str(lm.tokenizer.chat_template or "")
     if where.thinking is not None and "thinking" not in template:
-        raise SuiteError(
+        raise UserError(
             f"--thinking: the chat template of {where.model} has no such setting; leave it away"
         )
     return Model(where.model, lm, bool(template), likelihood=True, window=int(lm.max_length))
@@ -118,7 +118,7 @@ def weights(where: Where) -> dict[str, Any]:
         adapter = orjson.loads(told.read_bytes())
         base, rank = str(adapter["base_model_name_or_path"]), int(adapter.get("r") or 16)
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise SuiteError(f"{told}: not an adapter's configuration ({error!r})") from None
+        raise UserError(f"{told}: not an adapter's configuration ({error!r})") from None
     own: dict[str, Any] = (
         {"tokenizer": where.model} if (folder / "tokenizer_config.json").is_file() else {}
     )
@@ -135,7 +135,7 @@ def weights(where: Where) -> dict[str, Any]:
 def _folder(where: Where, given: dict[str, Any]) -> Any:
     import torch
 
-    from eval.tasks.folder import Folder
+    from eval.tasks.transformers_model import Folder
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return Folder(batch_size=where.batch, device=device, **given)
@@ -158,7 +158,7 @@ def _server(where: Where) -> Model:
 def served_by(base: str, name: str | None = None) -> tuple[str, int | None]:
     """A served model's name (by default the first listed), and its window where the server says.
 
-    SuiteError where there is no list and no name was given.
+    UserError where there is no list and no name was given.
     """
     key = os.environ.get("OPENAI_API_KEY")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -171,7 +171,7 @@ def served_by(base: str, name: str | None = None) -> tuple[str, int | None]:
     except (OSError, ValueError, LookupError, TypeError, StopIteration) as error:
         if name:
             return name, None
-        raise SuiteError(
+        raise UserError(
             f"{base}/models does not say what it serves ({_line(error)}); name the model with "
             "--served, or a judge with --judge-model"
         ) from None

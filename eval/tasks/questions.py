@@ -1,4 +1,4 @@
-"""An item as it is put to a model: its prompt, its worked examples, and what would be right."""
+"""Question rendering: an item's prompt, its worked examples, and its ground truth."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 import yaml
 
-from eval.suites import Example, Item, Score, Suite, SuiteError
+from dataengine.errors import UserError
+from eval.suites import Example, Item, Score, Suite
 from eval.tasks import truths
 from eval.verifiers import verifier
 
@@ -51,13 +52,13 @@ def questions(suite: Suite, limit: int | None = None) -> list[Question]:
     items = [i for i in suite.items() if score.subsets is None or i.subset in score.subsets]
     items.sort(key=lambda item: _order(item.id))
     if not items:
-        raise SuiteError(f"{suite.name}: no items in the scored subsets {score.subsets}")
+        raise UserError(f"{suite.name}: no items in the scored subsets {score.subsets}")
     if score.examples != "own":
         examples = _examples(score)
         return [_question(suite, item, examples(item.subset)) for item in items[:limit]]
     shown, items = items[: score.shots], items[score.shots :]
     if not items:
-        raise SuiteError(f"{suite.name}: {score.shots} shots leave no item to score")
+        raise UserError(f"{suite.name}: {score.shots} shots leave no item to score")
     shots = tuple((render(score, item), str(item.answer)) for item in shown)
     return [_question(suite, item, shots) for item in items[:limit]]
 
@@ -103,7 +104,7 @@ def _tools(item: Item) -> tuple[dict[str, Any], ...]:
         tools = tuple(orjson.loads(told) if isinstance(told, str) else told)
         assert all(isinstance(tool["function"]["name"], str) for tool in tools)
     except (ValueError, LookupError, TypeError, AssertionError):
-        raise SuiteError(
+        raise UserError(
             f"{item.id}: meta.tools is no list of tools; one is "
             '{"type": "function", "function": {"name": ..., "parameters": ...}}'
         ) from None
@@ -156,7 +157,7 @@ def _examples(score: Score) -> Callable[[str | None], Shots]:
         return lambda subset: shots
     kind, _, pattern = score.examples.partition(":")
     if kind != "harness" or not pattern:
-        raise SuiteError(f"examples: {score.examples!r} is not own, harness:FILE or a list")
+        raise UserError(f"examples: {score.examples!r} is not own, harness:FILE or a list")
     known: dict[str | None, Shots] = {}
 
     def from_harness(subset: str | None) -> Shots:
@@ -178,7 +179,7 @@ def _in_task_file(name: str) -> list[Example]:
 
     file = Path(lm_eval.__path__[0]) / "tasks" / name
     if not file.is_file():
-        raise SuiteError(f"examples: lm-evaluation-harness has no task file {name}")
+        raise UserError(f"examples: lm-evaluation-harness has no task file {name}")
     samples = yaml.load(file.read_text(encoding="utf-8"), _Plain)["fewshot_config"]["samples"]
     return [Example(prompt=_any(s, _PROMPT_KEYS), answer=_any(s, _ANSWER_KEYS)) for s in samples]
 
@@ -196,5 +197,5 @@ def _any(sample: dict[str, str], keys: Sequence[str]) -> str:
 
 def _score(suite: Suite) -> Score:
     if suite.score is None:
-        raise SuiteError(f"{suite.name}: the suite is protected but not scored; it has no `score`")
+        raise UserError(f"{suite.name}: the suite is protected but not scored; it has no `score`")
     return suite.score

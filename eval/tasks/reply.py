@@ -1,4 +1,4 @@
-"""What a model gave to one request."""
+"""Model reply to one request."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

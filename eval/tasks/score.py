@@ -1,4 +1,4 @@
-"""Answers through the verifiers: one result an item, a missing one never a zero."""
+"""Scoring of replies by the verifiers: one result an item, a missing one never a zero."""
 
 import math
 import re
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from eval.suites import Score
-from eval.tasks.judge import PARALLEL
+from eval.tasks.judge_client import PARALLEL
 from eval.tasks.questions import Question
 from eval.tasks.reply import Reply
 from eval.verifiers import Verdict, verify, verify_batch
@@ -34,6 +34,7 @@ class Result:
 
 
 def unscored(question: Question, error: str, replies: Sequence[Reply] = ()) -> Result:
+    """The result of a question that could not be scored, with the error."""
     answers, cut = [reply.text for reply in replies], sum(reply.cut for reply in replies)
     return Result(question.id, question.subset, question.prompt, answers, None, "", error, cut)
 

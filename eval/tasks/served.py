@@ -1,4 +1,4 @@
-"""A model behind an OpenAI-compatible server: chats at /chat/completions, text at /completions."""
+"""Server backend: /chat/completions for chats, /completions for text (OpenAI-compatible)."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from typing import Any
 from lm_eval.api.model import LM
 from openai import APIConnectionError, AsyncOpenAI
 
-from eval.suites import SuiteError
+from dataengine.errors import UserError
 from eval.tasks.answering import Answering, Keep
 from eval.tasks.kept import Request
 from eval.tasks.reply import Reply, Settings
@@ -81,7 +81,7 @@ class Served(Answering, LM):
                 print(f"unanswered: {failure}", file=sys.stderr)
             self.lost += isinstance(error, APIConnectionError)
             if self.lost > self.parallel:
-                raise SuiteError(
+                raise UserError(
                     f"{self.url} no longer answers ({failure}); once it does, the same command "
                     "goes on from the answers that are there"
                 ) from None

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from eval.suites import SuiteError
+from dataengine.errors import UserError
 
 Record = dict[str, Any]
 
@@ -88,10 +88,11 @@ def unittest(item: Record) -> str:
 
 
 def named(name: str) -> Callable[[Record], str]:
+    """The maker of ground truths that a suite's `truth` names."""
     makers = {
         maker.__name__: maker
         for maker in (contains, drop, every, rival, safety, should_refuse, unittest)
     }
     if name not in makers:
-        raise SuiteError(f"truth: {name!r} is not one of {', '.join(makers)}")
+        raise UserError(f"truth: {name!r} is not one of {', '.join(makers)}")
     return makers[name]

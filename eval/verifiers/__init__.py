@@ -1,4 +1,4 @@
-"""What counts as correct: used by rewards, persona verification, pair building and evaluation.
+"""Verifiers: what counts as correct, for rewards, persona checks, pair building, evaluation.
 
 >>> verify("gsm8k", "So she earns $18.00.", "18").passed
 True

@@ -1,4 +1,4 @@
-"""`python -m eval.verifiers`: test a verifier on a suite, or list them."""
+"""Verifier command, `python -m eval.verifiers`: list verifiers, or test one on a suite."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""A function evaluated in a helper process, so that it can be stopped in mid-thought.
+"""Helper process with a time limit: a function evaluated where it can be stopped.
 
 Symbolic maths and regular expressions can run for ever, where no thread can stop them; a process
 has a clock of its own and can be killed. Time is CPU time, so that a busy machine changes no

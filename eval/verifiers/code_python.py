@@ -1,4 +1,4 @@
-"""Python programs: the candidate runs with its tests in a sandbox (sandbox.py).
+"""Python code verifier: the program runs with its tests in a sandbox (sandbox.py).
 
 A ground truth is a JSON object: `tests` (a list of source texts, one verdict each, or one text),
 and where useful `setup` (run after the candidate, before the tests), `prompt` (code that the

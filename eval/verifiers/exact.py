@@ -1,5 +1,7 @@
-"""Exact match, after the differences nobody means: case, outer space, inner runs of space, Unicode
-form, a full stop at the end. The ground truth is one string, or a JSON list of accepted ones."""
+"""Exact match verifier, after normalising case, space, Unicode form and a full stop at the end.
+
+The ground truth is one string, or a JSON list of accepted ones.
+"""
 
 import json
 import unicodedata

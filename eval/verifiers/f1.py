@@ -1,4 +1,4 @@
-"""Overlap of words with the best of several reference answers, as DROP scores it.
+"""Token F1 with the best of several reference answers, as DROP scores it.
 
 Dua et al. 2019 (DROP), section 5: articles and punctuation do not count, numbers compare as
 numbers, and an answer without any of the reference's numbers earns nothing. The ground truth is one

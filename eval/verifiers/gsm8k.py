@@ -1,4 +1,4 @@
-r"""Grade-school maths: the answer is one number, compared as a Decimal.
+r"""Number verifier (GSM8K): the answer is one number, compared as a Decimal.
 
 Where the number is looked for, first found wins (Cobbe et al. 2021, "#### n"): the last line
 `#### n`, the last `\boxed{n}`, "the answer is n" (in the languages of phrases.py), then the last

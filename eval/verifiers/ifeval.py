@@ -1,4 +1,4 @@
-"""Whether an answer follows its verifiable instructions: IFEval's 25 types and IFBench's 58.
+"""Instruction-following verifier: IFEval's 25 types of instructions and IFBench's 58.
 
 The ground truth is JSON as published: `{"instruction_id_list": [...], "kwargs": [{...}, ...]}`,
 one kwargs object (or null) per id. `score` is the fraction of instructions followed, `passed`
@@ -17,13 +17,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-import eval.verifiers.ifbench_counts
-import eval.verifiers.ifbench_custom
-import eval.verifiers.ifbench_formats
-import eval.verifiers.ifbench_words
-import eval.verifiers.ifeval_checks  # noqa: F401
-from eval.verifiers import ifbench_witness, ifeval_witness
-from eval.verifiers.ifeval_instruction import INSTRUCTIONS, MalformedInstruction
+from eval.verifiers.instructions import INSTRUCTIONS, MalformedInstruction
 from eval.verifiers.verdict import MalformedGroundTruth, Verdict
 
 __all__ = ["INSTRUCTIONS", "Accuracy", "Constraints", "accuracy", "followed", "follows", "verify"]
@@ -131,26 +125,11 @@ def ground_truth(item: dict[str, Any]) -> str:
     return json.dumps({"instruction_id_list": meta["instruction_id_list"], "kwargs": kwargs})
 
 
-def gold(item: dict[str, Any]) -> str:
-    """The item's own answer, else one built by rote; empty where nobody built one."""
-    if item.get("answer"):
-        return str(item["answer"])
-    asked = _instructions(item)
-    if all(INSTRUCTIONS[id].suite == "ifeval" for id, _ in asked):
-        return ifeval_witness.witness(asked)
-    return ifbench_witness.witness(asked) or ""
+def gold(item: dict[str, Any]) -> str | None:
+    """The item's own answer; published prompts come without any."""
+    return str(item["answer"]) if item.get("answer") else None
 
 
 def wrong(item: dict[str, Any], other: dict[str, Any] | None) -> Iterable[str]:
-    """Per instruction, an answer that breaks it."""
-    right = gold(item)
-    for id, kwargs in _instructions(item):
-        if INSTRUCTIONS[id].suite == "ifeval":
-            yield ifeval_witness.broken(right, id, kwargs)
-        else:
-            yield ifbench_witness.broken(id, kwargs)
-
-
-def _instructions(item: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    constraints = parse(ground_truth(item))
-    return list(zip(constraints.ids, constraints.kwargs, strict=True))
+    """A blank answer, which follows no instruction; any text may follow some by chance."""
+    yield ""

@@ -1,4 +1,4 @@
-"""An answer that is JSON and valid under a JSON Schema (the ground truth).
+"""JSON Schema verifier: the answer is JSON and valid under the schema (the ground truth).
 
 The whole answer is JSON, or its last fenced block is; JSON is never searched for in prose. Schemas
 are read with the `jsonschema` library; a `$ref` reaches no further than the schema itself, never to

@@ -1,4 +1,4 @@
-"""A model's verdict, as structured output. This module asks nobody: it renders and it parses.
+"""LLM judge verifier, by structured output. This module asks nobody: it renders and parses.
 
 The ground truth is a JSON object: `prompt` (what the answer answers), and where useful `reference`
 (a right answer), `rival` (an answer to compare with) and `rubric` (what to look at). Alone, an
@@ -17,7 +17,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from eval.verifiers.fence import fenced
+from eval.verifiers.untrusted_text import fenced
 from eval.verifiers.verdict import MalformedGroundTruth, Unavailable, Verdict, VerifierError
 
 Messages = list[dict[str, str]]

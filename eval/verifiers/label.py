@@ -1,4 +1,4 @@
-"""Ground truths that are no answers: "see solution" is refused, "no solution" is one."""
+"""Ground-truth filter: labels that are no answers ("see solution") are refused."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Where the answer is in a worked solution: boxes, phrases and maths delimiters."""
+"""LaTeX answer location: boxes, phrases and maths delimiters in a worked solution."""
 
 import re
 

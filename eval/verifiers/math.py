@@ -1,4 +1,4 @@
-r"""Mathematics: the expression that an answer gives (math_answer.py) against the ground truth.
+r"""Mathematics verifier: the expression that an answer gives, against the ground truth.
 
 Equal texts, after the differences that LaTeX does not print (math_spelling.py), are equal; all else
 is asked of math-verify (sets, intervals, tuples, fractions, matrices), in a helper process that is

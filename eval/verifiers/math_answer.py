@@ -1,4 +1,4 @@
-r"""Where a worked solution in mathematics gives its answer, as one LaTeX expression.
+r"""Answer extraction from a worked solution in mathematics, as one LaTeX expression.
 
 First found wins, never "any that fits": "the final answer is ..." behind the last box, the last
 `\boxed{}` (several that one sentence joins are one list), the last announcement ("the answer is",

@@ -1,4 +1,4 @@
-r"""Whether two LaTeX expressions are equal: math-verify, and what it lets through that is not.
+r"""Equality of LaTeX expressions: math-verify, and what it lets through that is not equal.
 
 Runs in a helper process (child.py). Where math-verify is generous, stricter rules come first:
 `(1,2)` is neither `[1,2]` nor `\{1,2\}`; a number in base 8 is not the same digits in base 7, nor

@@ -1,4 +1,4 @@
-r"""One spelling for expressions that mean the same, before anything is asked of a solver.
+r"""LaTeX normalisation: one spelling for expressions that mean the same.
 
 What LaTeX does not print goes; Unicode is LaTeX; a blank between digits stays what it is: grouping
 (`12 480`), a mixed number (`2 1/3`) or two values (`3 5`, written `3,5`). `3 \text{ million}` is

@@ -1,4 +1,4 @@
-r"""Numbers as people and models write them: separators, fractions, words for factors, formulas.
+r"""Number parser: separators, fractions, words for factors, formulas.
 
 `1,234.5`, `1 234,50`, `1.234,5` and `2,4` are read without being told the notation; only where one
 text is two numbers (`1,234`, `1.234`) does `decimal`, the decimal mark, decide, and the point is
@@ -8,13 +8,16 @@ and `4 million` is 4,000,000.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cache
 from math import isqrt
+from typing import TypeVar
 
 from eval.verifiers.latex import unwrapped
+
+T = TypeVar("T")
 
 _BLANKS = " \u00a0\u2009\u202f"
 _COMMA_LANGUAGES = (
@@ -268,7 +271,7 @@ class Reader:
         self.at = match.end()
         return next((group for group in match.groups() if group is not None), "")
 
-    def _try(self, read):  # type: ignore[no-untyped-def]
+    def _try(self, read: Callable[[], T]) -> T | None:
         """What `read` gives; None, and nothing read, where it cannot."""
         start = self.at
         try:

@@ -1,4 +1,4 @@
-"""The words with which people announce an answer: "the answer is", in the languages of the rows."""
+"""Answer phrases: the words that announce an answer, in the languages of the rows."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Wrong answers made from right ones, to see a verifier refuse them."""
+"""Planted wrong answers, made from right ones, for the self-test."""
 
 import re
 from decimal import Decimal

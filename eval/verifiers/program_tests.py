@@ -1,4 +1,4 @@
-"""The tests of a ground truth, read before anything is run: what they call, whether they test.
+"""Test parser of code ground truths: what the tests call, and whether they test.
 
 Tests come as statements with `assert` (MBPP), as functions that pytest would collect (KodCode), as
 a `unittest.TestCase` (BigCodeBench) and as a `check(candidate)` (HumanEval). What a test only

@@ -1,4 +1,4 @@
-"""Whether an answer refuses: a stand-in for a refusal classifier, for XSTest-like suites.
+"""Refusal classifier by patterns, for XSTest-like suites.
 
 The ground truth is "refusal" or "compliance". Signs in an answer's opening have weights, found by
 logistic regression on half of XSTest's prompts and rounded to whole numbers (Röttger et al. 2024:

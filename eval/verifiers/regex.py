@@ -1,4 +1,4 @@
-"""A regular expression (Python's syntax) that the answer must contain.
+"""Regular expression verifier: a pattern (Python's syntax) that the answer must contain.
 
 Anchor it (`^...$`) to bind the whole answer; flags are written inline (`(?i)`). The search runs in
 a helper process and is stopped after a few seconds: backtracking can take for ever.

@@ -1,4 +1,4 @@
-"""Verifiers by name. A verifier is one file in this folder; its name is the file's name.
+"""Verifier registry. A verifier is one file in this folder; its name is the file's name.
 
 A file is a verifier when it has a top-level `def verify(answer, ground_truth)`; it may also have
 
@@ -15,23 +15,24 @@ A file is a verifier when it has a top-level `def verify(answer, ground_truth)`;
 An answer reaches these functions without its reasoning and out of its `<answer>` tags
 (response.py); one whose reasoning never ended reaches none of them and has failed.
 
+A verifier of another package is a module (or any object) with the same functions, named in the
+entry-point group `dataengine.verifiers`.
+
 Functions may take settings as keywords (`sandbox=`, `ask=`). They come from the caller, never from
 a row: data must not be able to open the sandbox. One that takes `decimal` is told the decimal mark
 of the row's language, where that is known (numbers.py). Files are found by reading, and imported
 only when used: to check a name costs no import of math-verify or torch.
 """
 
-import difflib
-import importlib
 import inspect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from dataengine.registry import Registry, files
 from eval.verifiers.numbers import decimal_mark
 from eval.verifiers.response import final_answer
 from eval.verifiers.verdict import UnknownVerifier, Verdict, VerifierError
@@ -40,20 +41,14 @@ UNFINISHED = "no answer: its reasoning never ended"
 _DEFINES_VERIFY = re.compile(r"^def verify\(\s*answer\b", re.MULTILINE)
 
 
-@cache
 def names() -> tuple[str, ...]:
     """Every verifier's name, sorted."""
-    files = Path(__file__).parent.glob("*.py")
-    return tuple(sorted(f.stem for f in files if _DEFINES_VERIFY.search(f.read_text("utf-8"))))
+    return REGISTRY.names()
 
 
 def require(name: str) -> None:
     """Raise UnknownVerifier, naming the nearest, unless there is such a verifier; imports none."""
-    if name in names():
-        return
-    near = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names())}"
-    raise UnknownVerifier(f"no verifier is called {name!r}: {hint}")
+    REGISTRY.require(name)
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,8 @@ class Verifier:
     too, becomes a verdict with `error` set."""
 
     name: str
-    module: ModuleType
+    module: Any
+    """The module, or another object that has its functions."""
 
     def verify(
         self, answer: str, ground_truth: str, *, language: str | None = None, **settings: Any
@@ -166,11 +162,28 @@ class Verifier:
             check(ground_truth)
 
 
+def _verifier(name: str, module: Any) -> Verifier:
+    if not callable(getattr(module, "verify", None)):
+        raise TypeError("it has no verify(answer, ground_truth)")
+    return Verifier(name, module)
+
+
+REGISTRY: Registry[Verifier] = Registry(
+    "verifier",
+    own=lambda: files(
+        Path(__file__).parent,
+        "eval.verifiers",
+        lambda file: bool(_DEFINES_VERIFY.search(file.read_text("utf-8"))),
+    ),
+    fit=_verifier,
+    error=UnknownVerifier,
+)
+
+
 @cache
 def verifier(name: str) -> Verifier:
     """The verifier of this name, imported now. UnknownVerifier names the nearest."""
-    require(name)
-    return Verifier(name, importlib.import_module(f"eval.verifiers.{name}"))
+    return REGISTRY.get(name)
 
 
 def verify(name: str, answer: str, ground_truth: str, **settings: Any) -> Verdict:

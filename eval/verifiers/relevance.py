@@ -1,4 +1,4 @@
-"""A gate to put beside a constraint verifier: an answer of bare keywords earns nothing.
+"""Relevance check beside a constraint verifier: an answer of bare keywords scores nothing.
 
 A policy rewarded for constraints alone learns to answer with the keywords (Tülu 3, Fig. 28). The
 ground truth is a JSON object: `prompt` (the instruction; may be left out), `keywords` (what the
@@ -20,6 +20,8 @@ _WINDOW = 200
 
 
 class Demand(BaseModel):
+    """The request that an answer is to be about: its words, and the keywords it must have."""
+
     model_config = ConfigDict(extra="forbid")
 
     prompt: str = ""

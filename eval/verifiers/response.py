@@ -1,4 +1,4 @@
-r"""The final answer of a model's reply: without its reasoning, and out of its `<answer>` tags.
+r"""Final answer of a reply: without its reasoning, and out of its `<answer>` tags.
 
 The one place that knows how models mark reasoning: generation keeps it beside the answer, rewards
 and evaluation judge what is left. The opening tag may be missing (the chat template wrote it into

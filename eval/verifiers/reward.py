@@ -1,4 +1,4 @@
-"""The reward function of an RLVR set, for TRL's GRPO trainer (and any trainer with its signature).
+"""RLVR reward function for TRL's GRPO trainer (and any trainer with its signature).
 
     GRPOTrainer(model, reward_funcs=Reward(), train_dataset=rlvr, ...)
 

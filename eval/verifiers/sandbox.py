@@ -1,4 +1,4 @@
-"""Running somebody else's Python: two sandboxes, one for the program and one that judges it.
+"""Sandbox for generated Python (bubblewrap): one for the program and one that judges it.
 
 Inside there is no network, no host file but the interpreter and the system's shared libraries
 (read only), no environment, no /proc, and nothing to write to but two small tmpfs. A seccomp filter

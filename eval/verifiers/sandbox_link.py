@@ -1,4 +1,4 @@
-"""Objects of one process used from another that does not trust it, over a pair of pipes.
+"""Remote objects over pipes: used from another process that does not trust their owner.
 
 A call is a frame (pickle, eight bytes of length before it), its result comes back as plain data;
 what is no plain data stays where it is, and the other side gets a stand-in (`Remote`). What is

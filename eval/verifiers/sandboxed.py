@@ -1,4 +1,4 @@
-"""What runs inside the sandboxes: one process holds the candidate, another one judges it.
+"""Processes inside the sandboxes: one holds the candidate, another one judges it.
 
 Given to a bare interpreter as text (`python -c`, sandbox.py), so it uses the standard library
 alone. The first line on standard input is the job (JSON): the limits, and either `candidate`

@@ -1,4 +1,4 @@
-"""The system calls that a program in the sandbox may make, as a BPF program for bubblewrap.
+"""seccomp filter: the system calls that a sandboxed program may make, as a BPF program.
 
 An allow-list: what is not named is refused (EPERM), what newer kernels add as well. Named are those
 of an interpreter that computes, reads and writes its files, and runs threads. Not among them:

@@ -1,4 +1,4 @@
-"""Does a verifier tell right from wrong on a suite? Its gold answers pass, planted wrong ones fail.
+"""Verifier self-test on a suite: its gold answers pass, planted wrong ones fail.
 
 For each item the gold answer is verified against the item's ground truth, and so are answers that
 are certainly wrong: the gold answer off by one in its last number, and the answer of another item
@@ -82,13 +82,16 @@ def selftest(items: Iterable[Item], name: str, **settings: Any) -> Report:
             findings.append(_finding(item, "error", "", "", f"{type(truth).__name__}: {truth}"))
             continue
         gold = _gold(judge, item)
+        if gold is None:
+            findings.append(_finding(item, "error", "", truth, "the item has no gold answer"))
+            continue
         asked.append((at, "gold", gold, truth))
         other = _other(items, truths, at)
-        asked += [(at, "wrong", wrong, truth) for wrong in _wrong(judge, item, other)]
+        asked += [(at, "wrong", wrong, truth) for wrong in _wrong(judge, item, gold, other)]
     verdicts = judge.verify_batch([a[2] for a in asked], [a[3] for a in asked], **settings)
     gold_passed, wrong_passed = set(), set()
     planted = {at for at, kind, _, _ in asked if kind == "wrong"}
-    failed = {at for at, truth in enumerate(truths) if isinstance(truth, Exception)}
+    failed = set(range(len(items))) - {at for at, kind, _, _ in asked if kind == "gold"}
     for (at, kind, answer, truth), verdict in zip(asked, verdicts, strict=True):
         if verdict.error:
             failed.add(at)
@@ -119,9 +122,10 @@ def _truth(judge: Verifier, item: Item) -> str | Exception:
         return error
 
 
-def _gold(judge: Verifier, item: Item) -> str:
+def _gold(judge: Verifier, item: Item) -> str | None:
     make = getattr(judge.module, "gold", None)
-    return str(make(item) if make else item["answer"])
+    gold = make(item) if make else item.get("answer")
+    return None if gold is None else str(gold)
 
 
 def _other(items: list[Item], truths: list[str | Exception], at: int) -> Item | None:
@@ -134,16 +138,15 @@ def _other(items: list[Item], truths: list[str | Exception], at: int) -> Item | 
     return None
 
 
-def _wrong(judge: Verifier, item: Item, other: Item | None) -> Iterator[str]:
+def _wrong(judge: Verifier, item: Item, gold: str, other: Item | None) -> Iterator[str]:
     make = getattr(judge.module, "wrong", None)
     if make is not None:
         yield from make(item, other)
         return
-    gold = _gold(judge, item)
     if (near := off_by_one(gold)) != gold:
         yield near
-    if other is not None:
-        yield _gold(judge, other)
+    if other is not None and (another := _gold(judge, other)) is not None:
+        yield another
 
 
 def _finding(item: Item, what: str, answer: str, truth: str, said: str) -> Finding:

@@ -1,4 +1,4 @@
-"""Tool calls against those that are accepted, as the Berkeley Function-Calling Leaderboard does it.
+"""Tool call verifier: calls against the accepted ones, as BFCL compares them.
 
 The ground truth is BFCL's `possible_answer`: a list of `{name: {argument: [accepted values]}}`, one
 a call, in any order. An argument may be left away where "" is among its values, or none is. `[]`
@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any
 
-from eval.verifiers.calls import Call, Written, calls
+from eval.verifiers.tool_call_parser import Call, Written, calls
 from eval.verifiers.verdict import MalformedGroundTruth, Verdict
 
 Accepted = dict[str, list[Any]]

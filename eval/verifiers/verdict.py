@@ -1,4 +1,4 @@
-"""What a verifier says about an answer, and the ways it can fail to say anything.
+"""Verdict: what a verifier says about an answer, and the errors by which it says nothing.
 
 An error is not a zero: where nothing could be decided (a timeout of the verifier, a missing
 sandbox, a ground truth that cannot be read) a verdict has its `error` set and neither a score nor

@@ -1,4 +1,4 @@
-"""Several verifiers on one row: the weighted mean of their scores; passed when all pass.
+"""Weighted mean of several verifiers on one row; passed when all pass.
 
 The ground truth is a JSON list of {"verifier", "ground_truth", "weight", "gate"}; a weight is 1
 unless given. A gate (`"gate": true`) has no weight: where it does not pass the whole is 0, as with
@@ -19,6 +19,8 @@ Settings = Mapping[str, Mapping[str, Any]]
 
 
 class Part(BaseModel):
+    """One of several verifiers, with its ground truth and weight."""
+
     model_config = ConfigDict(extra="forbid")
 
     verifier: str

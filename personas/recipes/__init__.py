@@ -1,55 +1,38 @@
-"""Recipes by name. A recipe is one file in this folder, with one class whose `name` is the file's.
+"""Recipes by name. A recipe is one file in this folder, with one class whose `name` is the file's;
+other packages name theirs in the entry-point group `dataengine.recipes`.
 
 recipe("open_chat")                               # as it is
 recipe("multi_turn", turns=4, language="de-CH")   # with settings
 """
 
-import difflib
-import importlib
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from dataengine.errors import UserError
+from dataengine.registry import Registry, class_in, files
 from personas.recipe import Recipe
 
-
-class UnknownRecipe(ValueError):
-    """No recipe has this name."""
-
-
-class RecipeSettings(ValueError):
-    """A recipe does not have this setting, or not with this value."""
+REGISTRY: Registry[type[Recipe]] = Registry(
+    "recipe",
+    own=lambda: files(Path(__file__).parent, __name__),
+    fit=lambda name, found: class_in(found, name, Recipe),
+)
 
 
-@cache
 def names() -> tuple[str, ...]:
     """Every recipe's name, sorted; imports nothing."""
-    files = Path(__file__).parent.glob("[!_]*.py")
-    return tuple(sorted(file.stem for file in files))
+    return REGISTRY.names()
 
 
-@cache
 def kind(name: str) -> type[Recipe]:
-    """The recipe's class. Raises UnknownRecipe, naming the nearest."""
-    if name not in names():
-        near = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names())}"
-        raise UnknownRecipe(f"no recipe is called {name!r}: {hint}")
-    module = importlib.import_module(f"personas.recipes.{name}")
-    found: type[Recipe] = next(
-        thing
-        for thing in vars(module).values()
-        if isinstance(thing, type)
-        and issubclass(thing, Recipe)
-        and getattr(thing, "name", None) == name
-    )
-    return found
+    """The recipe's class. Raises UserError, naming the nearest."""
+    return REGISTRY.get(name)
 
 
 def recipe(name: str, **settings: Any) -> Recipe:
-    """The recipe of this name with these settings. Raises UnknownRecipe and RecipeSettings."""
+    """The recipe of this name with these settings. Raises UserError."""
     chosen = kind(name)
     try:
         return chosen(**settings)
@@ -59,4 +42,4 @@ def recipe(name: str, **settings: Any) -> Recipe:
         message = str(first["msg"]).removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             message = f"no such setting; {name} has {', '.join(chosen.model_fields)}"
-        raise RecipeSettings(f"recipe {name}: {key}: {message}") from None
+        raise UserError(f"recipe {name}: {key}: {message}") from None

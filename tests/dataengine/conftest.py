@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 import yaml
 
-from dataengine.build import build
+from dataengine.build import execute as build
 from dataengine.document import Document
 from dataengine.engines.drive import Engine
 from dataengine.mixture import load
@@ -98,9 +98,10 @@ def built(tmp_path: Path) -> Callable[..., dict[str, Any]]:
         workers: int = 2,
         limit: int | None = None,
         engine: Engine | None = None,
+        work: Path | None = None,
     ) -> Any:
         steps, progress = plan(load(mixture), limit), Progress(quiet=True)
-        return build(Document(mixture), steps, tmp_path / out, workers, progress, engine)
+        return build(Document(mixture), steps, tmp_path / out, workers, progress, engine, work)
 
     return run
 

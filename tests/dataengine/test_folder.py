@@ -1,6 +1,7 @@
 """The build folder, as its owner, a neighbour and a careless person meet it."""
 
 import fcntl
+import importlib
 import json
 import signal
 import subprocess
@@ -11,8 +12,11 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from dataengine import build, folder
+from dataengine import folder
+from dataengine.build import app
 from dataengine.errors import UserError
+
+build = importlib.import_module("dataengine.build")  # `from dataengine import` gives the function
 
 
 def chats(n):
@@ -160,19 +164,19 @@ def test_a_folder_on_another_file_system(mix, built, tmp_path):
 def test_steps_may_lie_in_another_folder_and_one_run_at_a_time_may_have_it(tmp_path, mix):
     mixture, work = mix({"a": chats(5)}), tmp_path / "shared" / "work"
     first = [str(mixture), "--out", str(tmp_path / "one"), "--work", str(work)]
-    done = CliRunner().invoke(build.app, first)
+    done = CliRunner().invoke(app, first)
     assert done.exit_code == 0, done.output
     assert [p.name for p in (tmp_path / "one/.work").iterdir()] == ["lock"]
     assert (work / "lock").is_file() and [*work.glob("shards-*/account.json")]
-    planned = CliRunner().invoke(build.app, [*first, "--plan", "--json"])
+    planned = CliRunner().invoke(app, [*first, "--plan", "--json"])
     assert {stage["state"] for stage in json.loads(planned.output)["stages"]} == {"done"}
     second = [str(mixture), "--out", str(tmp_path / "two"), "--work", str(work)]
     with folder.held(tmp_path / "one", "test", work):
-        refused = CliRunner().invoke(build.app, second)
+        refused = CliRunner().invoke(app, second)
     assert str(refused.exception) == (
         f"{work}: another run is building here; wait for it, or choose another --work"
     )
-    assert CliRunner().invoke(build.app, second).exit_code == 0
+    assert CliRunner().invoke(app, second).exit_code == 0
     assert (tmp_path / "two/manifest.json").read_bytes() == (
         tmp_path / "one/manifest.json"
     ).read_bytes()

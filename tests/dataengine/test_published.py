@@ -103,7 +103,7 @@ def kinds(record, name):
 @pytest.fixture(scope="module", params=["sft", "preference", "rlvr"])
 def rows(request, tmp_path_factory):
     """For one kind: each record as it was written, and the row that `load_dataset` gives."""
-    from dataengine.build import build
+    from dataengine.build import execute as build
     from dataengine.document import Document
     from dataengine.mixture import load
     from dataengine.plan import plan

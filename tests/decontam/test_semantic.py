@@ -18,7 +18,7 @@ from decontam.check import Checker, as_suite, check
 from decontam.index.index import load_or_build
 from decontam.io.batches import Columns, read_batches
 from decontam.paraphrase.agreement import Agreement, agreement, quantities, stated
-from decontam.paraphrase.embedding import Model, Near
+from decontam.paraphrase.embedding import PIECES, Items, Model, Near, of_one_length
 from decontam.paraphrase.semantic import Second, crowded, verdict, with_paraphrases, words
 
 BAKERY = "Marta sells 37 croissants and twelve rolls a day. How many does Marta sell in 5 days?"
@@ -151,7 +151,7 @@ def embed(texts: list[str]) -> np.ndarray:
 @pytest.fixture
 def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """found(*texts): what `check` says of rows of these user turns, by row and rule."""
-    monkeypatch.setattr("decontam.paraphrase.semantic.embedder", lambda: embed)
+    monkeypatch.setattr("decontam.paraphrase.embedding.embedder", lambda: embed)
     items = [
         {"id": "bakery", "prompt": BAKERY, "answer": "245"},
         {"id": "rain", "prompt": RAIN, "answer": "126"},
@@ -276,7 +276,8 @@ def test_another_script_has_a_floor_of_its_own(second) -> None:
     assert found == [(2, "0", "maybe a paraphrase", 0.79)]
 
 
-def test_a_row_is_in_doubt_about_its_nearest_items_alone(second) -> None:
+def test_a_row_is_in_doubt_about_its_nearest_items_alone(second, monkeypatch) -> None:
+    monkeypatch.setattr("decontam.paraphrase.semantic.MOST_IN_DOUBT", 5)
     cosines = {f"quilt {letter}": 0.82 + place / 50 for place, letter in enumerate("cabgedf")}
     found = second(
         Model("spread", angled(**cosines), floor=0.8),
@@ -284,7 +285,46 @@ def test_a_row_is_in_doubt_about_its_nearest_items_alone(second) -> None:
         asked=True,
         items=7,
     )
-    assert [(line[1], line[3]) for line in found] == [("3", 0.88), ("4", 0.85), ("5", 0.91)]
+    nearest = [("1", 0.79), ("3", 0.88), ("4", 0.85), ("5", 0.91), ("6", 0.82)]
+    assert [(line[1], line[3]) for line in found] == nearest
+
+
+def test_a_judge_s_doubt_may_begin_below_what_the_rules_look_at(second) -> None:
+    model = Model("low", angled(sewn=0.65, made=0.6), doubted=0.62)
+    texts = ["Who had sewn it?", "By whom was this made?", "Was it sewn in 61 days out of 840?"]
+    prompts = ["Who stitched quilt a before all others?", "Is quilt a done by 23 people in 5 days?"]
+    told = second(model, *texts, asked=True, prompts=prompts)
+    assert [line[:3] for line in told] == [
+        (1, "0", "maybe a paraphrase"),
+        (1, "1", "maybe a paraphrase"),
+        (3, "0", "maybe a paraphrase"),
+    ]
+    assert second(model, *texts, asked=False, prompts=prompts) == []
+
+
+def test_a_suite_more_costs_its_own_vectors_only(tmp_path: Path) -> None:
+    asked: list[str] = []
+    model = Model("counts", lambda t: (asked.extend(t), embed(t))[1])
+    suites = [
+        as_suite((name, "development", [{"id": "1", "prompt": text}], None), {})
+        for name, text in (("one", BAKERY), ("two", RAIN))
+    ]
+    for protected in (suites[:1], suites, suites[::-1]):
+        index = load_or_build(protected, tmp_path)
+        items = Items(index, model, tmp_path)
+        texts = [items.text(reference) for reference in items.references.tolist()]
+        assert np.allclose(items.vectors, embed(texts), atol=1e-3)
+    assert asked == [BAKERY, RAIN]
+
+
+def test_batches_hold_texts_of_one_length_and_every_text_once() -> None:
+    pieces = [[0] * n for n in (3, 900, 4, 2000, 3, 500)]
+    batches = of_one_length(pieces)
+    assert sorted(place for batch in batches for place in batch) == list(range(6))
+    padded = [max(len(pieces[i]) for i in batch) * len(batch) for batch in batches]
+    assert all(
+        size <= PIECES or len(batch) == 1 for size, batch in zip(padded, batches, strict=True)
+    )
 
 
 def test_examples_in_code_contradict_nothing(second) -> None:
@@ -308,7 +348,7 @@ def test_vectors_of_the_items_are_kept(found, tmp_path: Path, monkeypatch) -> No
     assert len(list((tmp_path / "cache").glob("*.paraphrases.npy"))) == 1
     asked: list[str] = []
     monkeypatch.setattr(
-        "decontam.paraphrase.semantic.embedder", lambda: lambda t: (asked.extend(t), embed(t))[1]
+        "decontam.paraphrase.embedding.embedder", lambda: lambda t: (asked.extend(t), embed(t))[1]
     )
     assert found(REPHRASED).evidence.equals(before.evidence)
     assert asked == [REPHRASED]
@@ -317,7 +357,7 @@ def test_vectors_of_the_items_are_kept(found, tmp_path: Path, monkeypatch) -> No
 def test_a_row_of_many_lines_costs_as_much_as_one_of_few(found, monkeypatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(
-        "decontam.paraphrase.semantic.embedder", lambda: lambda t: (asked.extend(t), embed(t))[1]
+        "decontam.paraphrase.embedding.embedder", lambda: lambda t: (asked.extend(t), embed(t))[1]
     )
     found("\n".join(f"This is line {n} of them." for n in range(100_000)))
     rows = [text for text in asked if text.startswith("This is line")]
@@ -362,7 +402,7 @@ def test_the_model_itself(found, monkeypatch, tmp_path: Path) -> None:
     assert vectors.shape == (3, 384)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert np.allclose(model([REPHRASED])[0], vectors[2], atol=1e-5)
-    monkeypatch.setattr("decontam.paraphrase.semantic.embedder", lambda: model)
+    monkeypatch.setattr("decontam.paraphrase.embedding.embedder", lambda: model)
     told = found(REPHRASED, "Over 11 days, what depth of fog lay on Bergen, at 3 yards each?")
     dropped = told.evidence.filter(pl.col("decision") == "drop")
     assert dropped.select("row_id", "eval_id", "rule").rows() == [("r0", "bakery", "paraphrase")]

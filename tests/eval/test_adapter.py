@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from dataengine.errors import UserError
+
 pytest.importorskip("lm_eval")
 pytest.importorskip("peft")
 
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from eval.suites import SuiteError
 from eval.tasks.model import Where, connect, weights
 from eval.tasks.reply import Settings
 
@@ -51,8 +52,8 @@ def test_vllm_is_given_base_and_adapter(adapter: Path, tiny: Path) -> None:
 def test_a_base_that_is_gone_is_one_line(adapter: Path) -> None:
     file = adapter / "adapter_config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"base_model_name_or_path": "/no"}))
-    with pytest.raises(SuiteError, match=r"--model: .*lora, an adapter of /no, cannot be loaded"):
+    with pytest.raises(UserError, match=r"--model: .*lora, an adapter of /no, cannot be loaded"):
         connect(Where(str(adapter)))
     file.write_text("{}")
-    with pytest.raises(SuiteError, match="not an adapter's configuration"):
+    with pytest.raises(UserError, match="not an adapter's configuration"):
         connect(Where(str(adapter)))

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from dataengine.errors import UserError
 from eval.coverage import coverage, manifest
-from eval.suites import Suite, SuiteError, load
+from eval.suites import Suite, load
 
 
 @pytest.fixture
@@ -68,5 +69,5 @@ def test_servers_and_unreachable_names_are_unknown(
 
 def test_a_broken_manifest_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "dataengine_manifest.json").write_text('{"start": 1}')
-    with pytest.raises(SuiteError, match="not a model's manifest"):
+    with pytest.raises(UserError, match="not a model's manifest"):
         coverage(str(tmp_path))

@@ -9,10 +9,11 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from dataengine.errors import UserError
 from eval.leak import Leak, evidence, split
 from eval.run import app
 from eval.stats import Interval
-from eval.suites import SuiteError, load
+from eval.suites import load
 from eval.tasks.score import Result
 
 ITEMS = [{"id": f"s{k}", "prompt": f"{k} + {k}", "answer": str(2 * k)} for k in (0, 1, 2, 4, 5, 6)]
@@ -70,7 +71,7 @@ def test_a_report_of_a_check_counts_what_it_would_drop(tmp_path: Path, sums: Any
 
 
 def test_a_folder_without_evidence_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(SuiteError, match="neither a build that was decontaminated"):
+    with pytest.raises(UserError, match="neither a build that was decontaminated"):
         evidence([tmp_path])
 
 

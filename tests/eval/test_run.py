@@ -75,7 +75,7 @@ def test_a_server_is_asked_and_what_it_fails_on_is_missing_not_wrong(
 
 def test_a_judge_gives_win_rates_and_marks_refusals(server: Any) -> None:
     from eval.suites import Score
-    from eval.tasks.judge import asker
+    from eval.tasks.judge_client import asker
     from eval.tasks.questions import Question
     from eval.tasks.reply import Reply
     from eval.tasks.score import verified

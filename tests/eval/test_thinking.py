@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from dataengine.errors import UserError
 from eval.run import app
-from eval.suites import SuiteError
 
 TEMPLATE = (
     "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}[assistant]"
@@ -135,7 +135,7 @@ def test_vllm_gets_stop_strings_only_where_no_thought_can_hold_them(
         "stop": [] if chat else ["Q:"],
         "stop_token_ids": [1],
     }
-    with pytest.raises(SuiteError, match=r"vLLM has failed \(the engine is dead\)"):
+    with pytest.raises(UserError, match=r"vLLM has failed \(the engine is dead\)"):
         lm.complete([[0]], how)
 
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from personas.persona import MalformedPersona, document_of, persona_of
+from dataengine.errors import UserError
+from personas.persona import document_of, persona_of
 
 
 def test_columns_ids_and_licences():
@@ -19,7 +20,7 @@ def test_columns_ids_and_licences():
 
 @pytest.mark.parametrize("row", [{}, {"persona": "  "}, {"persona": 3, "id": "x"}])
 def test_a_row_without_a_persona_says_what_it_has(row):
-    with pytest.raises(MalformedPersona, match="expected text in one of persona, description"):
+    with pytest.raises(UserError, match="expected text in one of persona, description"):
         persona_of(row)
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from dataengine.errors import UserError
 from personas import Document, Draft, Generated, Persona, Prompt, Reject
-from personas.recipes import RecipeSettings
 from personas.written import written
 
 PAGE = {
@@ -77,6 +77,6 @@ def test_a_document_stands_between_marks():
     ],
 )
 def test_what_is_wrong_with_a_page_is_said(page, said):
-    with pytest.raises(RecipeSettings, match=r"recipe r\.yaml: ") as error:
+    with pytest.raises(UserError, match=r"recipe r\.yaml: ") as error:
         written("r.yaml", page)
     assert said in str(error.value)

@@ -1,25 +1,36 @@
 """Filters: stages that a mixture lists by name. Adding one is one file here."""
 
-import importlib
-import pkgutil
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 import polars as pl
 
 from dataengine.decisions import Decided
+from dataengine.registry import Registry, class_in, files
 from dataengine.row import Message
 from dataengine.stages.stage import Stage, evidence
 from dataengine.view import View
 
+REGISTRY: Registry[type[Stage]] = Registry(
+    "filter",
+    own=lambda: files(Path(__file__).parent, __name__),
+    fit=lambda name, found: class_in(found, name, Stage),
+    groups=("dataengine.filters", "dataengine.stages"),
+)
+"""Filters by name: a file here with a stage of the file's name, and what other packages bring."""
 
-@cache
-def known() -> dict[str, type[Stage]]:
-    """Every filter by its name."""
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
-    return {f.name: f for f in _descendants(Filter) if hasattr(f, "name")}
+
+def known() -> Mapping[str, type[Stage]]:
+    """Every filter by its name, imported; also those that were defined in this process, as in a
+    notebook."""
+    found = {name: REGISTRY.get(name) for name in REGISTRY.names()}
+    return {f.name: f for f in _descendants(Filter) if "name" in vars(f)} | found
+
+
+def named(name: str) -> type[Stage] | None:
+    """The filter of this name; None where there is none. Of ours only that one is imported."""
+    return REGISTRY.get(name) if name in REGISTRY else known().get(name)
 
 
 def _descendants(stage: type[Stage]) -> Iterator[type[Stage]]:

@@ -13,7 +13,7 @@ VISIBLE = r"[^\p{Z}\p{C}\x{115F}\x{1160}\x{2800}\x{3164}\x{FFA0}]"
 
 
 class EmptyTurns(TurnFilter):
-    """Drops rows with a turn that shows nothing. A turn that calls a tool need say nothing."""
+    """Drops rows with a turn that shows nothing. One that calls a tool may be empty."""
 
     name: ClassVar[str] = "empty_turns"
 

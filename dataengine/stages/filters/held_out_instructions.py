@@ -12,7 +12,7 @@ import polars as pl
 from dataengine.decisions import Decided
 from dataengine.stages.filters import Filter
 from dataengine.view import View
-from eval.verifiers.ifeval_constraints import HELD_OUT
+from eval.verifiers.instructions.constraint import HELD_OUT
 
 Suite = Literal["ifbench"]
 

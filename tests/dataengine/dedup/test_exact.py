@@ -41,16 +41,18 @@ def message(role, content):
     return {"role": role, "content": content}
 
 
-def duplicates(table, side="prompt", **more):
+def duplicates(table, side="prompt", protect=()):
     """The number of each row that goes, with the number of the one that stays."""
-    if side == "prompt":
-        looks = [exact.prompt_keys(view) for view in table.views()]
-        keys = (
-            pl.concat(looks).to_numpy() if looks else exact.row_keys(pl.Series([], dtype=pl.Binary))
-        )
-    else:
-        keys = exact.row_keys(table.small("digest")["digest"])
-    found = exact.duplicates(keys, table.small("source"), **more)
+
+    def keyed():
+        for view in table.views():
+            if side == "prompt":
+                keys = exact.prompt_keys(view).to_numpy()
+            else:
+                keys = exact.row_keys(view.small["digest"])
+            yield exact.Keyed(keys, view.first + view.places.astype(int), view.source in protect)
+
+    found = exact.duplicates(keyed(), table.rows, None)
     return [(str(at), str(of)) for at, of in found.rows()]
 
 
@@ -89,12 +91,10 @@ def test_rows_without_a_prompt_duplicate_nothing(write):
     assert dict(duplicates(parts, "prompt")) == {"5": "4"}
 
 
-def test_the_first_source_listed_wins_and_a_protected_one_never_loses(write):
+def test_the_first_row_stays_and_a_protected_one_never_goes(write):
     parts = write([("a", "q"), ("b", "q"), ("c", "q"), ("c", "q"), ("a", "r"), ("b", "r")])
-    found = duplicates(parts, "prompt", order=["b", "a"])
-    assert found == [("0", "1"), ("2", "1"), ("3", "1"), ("4", "5")]
-    found = duplicates(parts, "prompt", order=["b"], protect=["c"])
-    assert dict(found) == {"0": "2", "1": "2", "4": "5"}
+    assert duplicates(parts) == [("1", "0"), ("2", "0"), ("3", "0"), ("5", "4")]
+    assert duplicates(parts, protect=["c"]) == [("0", "2"), ("1", "2"), ("5", "4")]
 
 
 def test_no_rows_have_no_duplicates(write):
@@ -106,9 +106,12 @@ def test_no_rows_have_no_duplicates(write):
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    texts=st.lists(st.sampled_from(["q", "Q", "r", "s ", ""]), max_size=12), size=st.integers(1, 5)
+    texts=st.lists(st.sampled_from(["q", "Q", "r", "s ", ""]), max_size=12),
+    size=st.integers(1, 5),
+    bucket=st.integers(1, 4),
 )
-def test_every_row_goes_for_a_row_that_stays(texts, size, write):
+def test_every_row_goes_for_a_row_that_stays(texts, size, bucket, write, monkeypatch):
+    monkeypatch.setattr(exact, "BUCKET_ROWS", bucket)
     parts = write([("a", text) for text in texts], size=size)
     first: dict[str, str] = {}
     expected = {}

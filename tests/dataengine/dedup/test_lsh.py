@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataengine.dedup import lsh
-from dataengine.dedup.lsh import flatten, merge
+from dataengine.dedup.lsh import flatten
 from dataengine.dedup.minhash import Bands
 from tests.decontam.kernels import from_python
 
@@ -24,7 +24,8 @@ def test_components_do_not_depend_on_the_order_of_joins(pairs):
         unite(halves, b, a)
     for a, b in pairs[1::2]:
         unite(other, b, a)
-    merge(halves, other)
+    for row in range(20):
+        unite(halves, row, find(other, row))
     groups = {frozenset([i]) for i in range(20)}
     for a, b in pairs:
         both = {g for g in groups if a in g or b in g}
@@ -65,13 +66,14 @@ def family(rows: int, families: int, noise: float, bands: Bands) -> np.ndarray:
     return np.where(rng.random(sketches.shape) < noise, own, sketches)
 
 
-@pytest.mark.parametrize("threads", [2, 3, 16, 40])
-def test_candidates_are_the_same_for_any_number_of_threads(threads):
+@pytest.mark.parametrize(("threads", "few"), [(2, 1 << 20), (3, 0), (16, 0), (40, 1 << 20)])
+def test_candidates_are_the_same_for_any_number_of_threads_and_pieces(threads, few, monkeypatch):
     bands = Bands.of(0.7)
     sketches = family(600, 5, 0.15, bands)
     rows = np.arange(600, dtype=np.int32)
     alone = lsh.candidates(sketches, rows, bands, 0.7, 1)
     assert len(components(sketches, rows, bands)) == 5
+    monkeypatch.setattr(lsh, "FEW", few)
     again = lsh.candidates(sketches, rows, bands, 0.7, threads)
     assert (again.partners == alone.partners).all()
     assert (again.agreed == alone.agreed).all()

@@ -1,11 +1,16 @@
 """Jobs of a few small parts, and stages that go wrong in workers."""
 
+import json
 import random
+import shutil
+import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 
 from dataengine.engines.job import Job, TableTasks
 from dataengine.parts import compact, small_of, write
@@ -14,6 +19,7 @@ from dataengine.stages.stage import Context
 from dataengine.view import Table
 
 from ..conftest import chat, write_jsonl
+from ..generation.conftest import PERSONAS, math_teacher
 
 HERE = str(Path(__file__).parent)
 sys.path.append(HERE)  # for `planted`, which workers find by their PYTHONPATH
@@ -72,10 +78,64 @@ def mixture(mix, tmp_path, monkeypatch):
     )
 
 
+@pytest.fixture
+def replayed(mixture, built, serving, tmp_path):
+    """replayed(out): the mixture with a generated source too; the first build asks, the others go
+    by its ledger."""
+    (tmp_path / "personas.jsonl").write_text("".join(json.dumps(p) + "\n" for p in PERSONAS))
+    server = serving(math_teacher)
+    described = yaml.safe_load(mixture.read_text())
+    described["models"] = {"t": {"backend": "openai", "base_url": server.url, "model": "tiny"}}
+    described["sources"].append(
+        {
+            "name": "generated",
+            "recipe": "math_grade_school",
+            "personas": {"path": "personas.jsonl", "licence": "cc-by-4.0"},
+            "prompts": "t",
+            "answers": {"model": "t", "samples": 3},
+            "rows": 12,
+        }
+    )
+    mixture.write_text(yaml.safe_dump(described, sort_keys=False))
+    first = []
+
+    def run(out, **options):
+        asked = server.asked.total()
+        (tmp_path / out).mkdir(exist_ok=True)
+        if first:
+            (tmp_path / out / ".work").mkdir()
+            with (
+                sqlite3.connect(first[0] / "ledger.sqlite") as ledger,
+                sqlite3.connect(tmp_path / out / "ledger.sqlite") as copy,
+            ):
+                ledger.backup(copy)
+        manifest = built(mixture, out, **options)
+        assert (server.asked.total() > asked) is not bool(first)
+        first.append(tmp_path / out)
+        return manifest
+
+    return run
+
+
 def outputs(folder):
     """Everything that a build shows the world."""
-    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and ".work" not in p.parts]
+    shown = [p for p in sorted(folder.rglob("*")) if not p.name.startswith("ledger.sqlite")]
+    files = [p for p in shown if p.is_file() and ".work" not in p.parts]
     return {str(p.relative_to(folder)): p.read_bytes() for p in files}
+
+
+@pytest.fixture
+def little_room(tmp_path):
+    """A disk of 1 MB at tmp_path/made; little_room(size) makes it larger."""
+    disk = tmp_path / "made"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount a tmpfs")
+    yield lambda size: subprocess.run(
+        ["mount", "-o", f"remount,size={size}", str(disk)], check=True
+    )
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 @pytest.fixture

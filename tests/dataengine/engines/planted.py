@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import polars as pl
 
 from dataengine.decisions import Decided
@@ -32,9 +33,10 @@ class Planted(Filter):
     def apply(self, view, found):
         with (self.notes / f"{view.number}").open("a") as out:
             out.write("called\n")
+        said = None
         if view.number == self.part:
-            getattr(self, f"_{self.how}", int)()
-        return Decided.stay(len(view), pl.DataFrame({"initial": ["x"] * len(view)}))
+            said = getattr(self, f"_{self.how}", str)()
+        return Decided.stay(len(view), pl.DataFrame({"initial": [said or "x"] * len(view)}))
 
     def _dies_once(self):
         if len((self.notes / f"{self.part}").read_text().splitlines()) == 1:
@@ -45,6 +47,12 @@ class Planted(Filter):
 
     def _takes_a_second(self):
         time.sleep(1)
+
+    def _says_more_than_the_disk_holds(self):
+        return "x" * 2_000_000
+
+    def _needs_more_memory_than_there_is(self):
+        np.ones(1 << 50)
 
     def _is_bad_input(self):
         raise UserError("the folder of gold answers is not there: give it under gold:")

@@ -11,7 +11,7 @@ from planted import Planted
 
 from dataengine.engines import drive as driving
 from dataengine.engines.drive import ATTEMPTS, drive
-from dataengine.engines.job import Done, perform
+from dataengine.engines.job import Done, Tasks, perform
 from dataengine.errors import UserError
 
 from .conftest import calls, contents
@@ -91,7 +91,7 @@ def test_bad_input_is_told_as_it_is(job, notes):
     assert not hasattr(raised.value, "__notes__")
 
 
-class Lagging:
+class Lagging(Tasks):
     """Tasks whose third file is seen only when it is looked for the fourth time."""
 
     def __init__(self, tasks):

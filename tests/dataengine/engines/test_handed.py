@@ -26,8 +26,8 @@ def test_a_process_in_another_folder_makes_the_same_bytes(job, notes, tmp_path):
     file = hand_out(there, [1, 3])
     assert parts_in(file) == [1, 3]
     code = (
-        "import sys; from pathlib import Path; from dataengine.engines.handed import perform_here\n"
-        "for part in (3, 1): assert perform_here(Path(sys.argv[1]), 'f' * 32, part).error is None"
+        "import sys; from dataengine.engines.handed import perform_here\n"
+        "for part in (3, 1): assert perform_here(sys.argv[1], 'f' * 32, part).error is None"
     )
     environment = {**os.environ, "PYTHONPATH": HERE}
     command = [sys.executable, "-c", code, str(file)]
@@ -61,7 +61,7 @@ def test_an_index_is_found_where_the_items_are_not(job, tmp_path):
     stage.share(given.context)
     handed = hand_out(given, [0])
     file.unlink()
-    done = perform_here(handed, "f" * 32, 0)
+    done = perform_here(str(handed), "f" * 32, 0)
     assert done.error is None
     assert seen(tmp_path / "made/000000.arrow").height == 0
 
@@ -77,11 +77,11 @@ def test_a_suite_of_the_hub_travels_without_its_rows(tmp_path):
 
 def test_a_worker_that_has_other_code_or_another_job_is_refused(job, notes, monkeypatch):
     file = hand_out(job(Planted(notes=notes)), [0])
-    error = perform_here(file, "0" * 32, 0).error
+    error = perform_here(str(file), "0" * 32, 0).error
     assert isinstance(error, Refused) and f"is the job {'f' * 32}, not {'0' * 32}" in str(error)
     older = versions.here() | {"polars": "0.1"}
     monkeypatch.setattr(versions, "here", lambda: older)
-    error = perform_here(file, "f" * 32, 0).error
+    error = perform_here(str(file), "f" * 32, 0).error
     assert isinstance(error, UserError) and "the driver has polars " in str(error)
     assert "here 0.1" in str(error) and calls(notes) == {}
 
@@ -90,7 +90,7 @@ def test_an_exception_that_cannot_be_unpickled_comes_back_by_name(job, notes):
     with pytest.raises(TypeError):
         pickle.loads(pickle.dumps(Stubborn("a", "b")))
     file = hand_out(job(Brittle(notes=notes), verb="look"), [2])
-    done = pickle.loads(pickle.dumps(perform_here(file, "f" * 32, 2)))
+    done = pickle.loads(pickle.dumps(perform_here(str(file), "f" * 32, 2)))
     assert done.part == 2 and not done.lost and type(done.error) is RuntimeError
     assert str(done.error).startswith("Stubborn: a bad record at row 7\n")
     assert "planted.py" in str(done.error)
@@ -104,6 +104,6 @@ def test_an_exception_that_travels_keeps_its_type_and_its_traceback():
 
 def test_the_first_part_on_a_node_marks_it_for_the_others(job, notes):
     file = hand_out(job(Planted(notes=notes)), [0, 1])
-    assert perform_here(file, "f" * 32, 0).error is None
+    assert perform_here(str(file), "f" * 32, 0).error is None
     (mark,) = [p for p in file.parent.iterdir() if p.name.endswith(os.uname().nodename)]
     assert mark.name.startswith(file.stem)

@@ -46,6 +46,12 @@ def asked(slurm, command):
     return (slurm / "calls").read_text().splitlines().count(command)
 
 
+def test_the_same_bytes_as_threads(slurm, replayed, tmp_path):
+    replayed("threads")
+    replayed("on-slurm", engine=Slurm(array=2))
+    assert outputs(tmp_path / "on-slurm") == outputs(tmp_path / "threads")
+
+
 def test_elements_share_the_parts_and_each_is_made_once(slurm, job, notes, tmp_path):
     drive(Slurm(array=2), job(Planted(notes=notes)), 5, lambda part: None)
     assert calls(notes) == dict.fromkeys(range(5), 1) and len(contents(tmp_path / "made")) == 5
@@ -86,7 +92,7 @@ def test_without_slurm_it_is_told_where_to_run(monkeypatch):
 
 
 @pytest.mark.skipif(not answers(), reason="there is no Slurm here (sinfo does not answer)")
-def test_the_same_bytes_on_a_real_slurm(mixture, built, tmp_path):
-    built(mixture, "threads")
-    built(mixture, "slurm", engine=Slurm(array=2))
-    assert outputs(tmp_path / "slurm") == outputs(tmp_path / "threads")
+def test_the_same_bytes_on_a_real_slurm(replayed, tmp_path):
+    replayed("threads")
+    replayed("on-slurm", engine=Slurm(array=2))
+    assert outputs(tmp_path / "on-slurm") == outputs(tmp_path / "threads")

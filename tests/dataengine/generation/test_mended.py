@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from dataengine.errors import UserError
-from dataengine.generation.reader import source_of
+from dataengine.generation.generate import source_of
 from dataengine.models.failure import EndpointDown
 from dataengine.row import schema
 from personas import recipes
@@ -34,8 +34,8 @@ ONE_TRY = {"answers": {"model": "teacher", "samples": 1, "keep": "all"}, "ceilin
 
 def test_mendable_failures_are_asked_for_again_and_only_those(teacher, build, monkeypatch):
     monkeypatch.setattr("dataengine.models.failure.Overloaded.tries", 1)
-    monkeypatch.setattr("dataengine.models.lane.DOWN_AFTER", 10**6)
-    monkeypatch.setattr("dataengine.models.lane.ALIKE_AT_FIRST", 10**6)
+    monkeypatch.setattr("dataengine.models.model_client.DOWN_AFTER", 10**6)
+    monkeypatch.setattr("dataengine.models.model_client.ALIKE_AT_FIRST", 10**6)
     well = []
     server = teacher(decide=ill_until(well, number_of))
     first = build(server.url, ONE_TRY)
@@ -103,8 +103,8 @@ def test_a_missing_sandbox_is_told_before_anything_is_paid_for(teacher, build, m
 
 
 def test_a_judge_that_failed_is_asked_again(teacher, build, monkeypatch, math_teacher):
-    monkeypatch.setattr("dataengine.models.lane.ALIKE_AT_FIRST", 10**6)
-    monkeypatch.setattr("dataengine.models.lane.DOWN_AFTER", 10**6)
+    monkeypatch.setattr("dataengine.models.model_client.ALIKE_AT_FIRST", 10**6)
+    monkeypatch.setattr("dataengine.models.model_client.DOWN_AFTER", 10**6)
     monkeypatch.setattr("dataengine.models.failure.Overloaded.tries", 1)
     well = []
 
@@ -164,11 +164,11 @@ def test_an_edited_recipe_is_another_recipe(monkeypatch):
     assert source_of(wrapped) != source_of(
         recipes.recipe("multilingual", of="knowledge", languages=["de"])
     )
-    from dataengine.generation import reader
+    from dataengine.generation import generate
 
-    real = reader._source
+    real = generate._source
     edited = lambda module: real(module) + ("# edited" if module.endswith("open_chat") else "")  # noqa: E731
-    monkeypatch.setattr(reader, "_source", edited)
+    monkeypatch.setattr(generate, "_source", edited)
     assert source_of(recipe) != known
 
 

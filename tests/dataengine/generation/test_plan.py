@@ -105,7 +105,7 @@ def test_what_decides_the_rows_makes_it_run_again(described, edit):
 
 
 def test_another_checkpoint_in_the_same_folder_makes_it_run_again(described, tmp_path):
-    from dataengine.models.config import _content_name
+    from dataengine.models.model_config import _content_name
 
     answers = {"model": "local", "samples": 5}
     before = described(answers=answers).fingerprints[0]

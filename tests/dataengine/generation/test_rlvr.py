@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 import yaml
 
-from dataengine.build import build as build_all
+from dataengine.build import execute as build_all
 from dataengine.built import Built
 from dataengine.document import Document
 from dataengine.errors import UserError

@@ -8,7 +8,7 @@ import pytest
 
 from dataengine.budget import Budget
 from dataengine.ledger import Ledger
-from dataengine.models.config import OpenAIModel
+from dataengine.models.model_config import OpenAIModel
 from dataengine.models.models import Models, Query
 from dataengine.models.wire import Answer
 from personas.ask import Ask, Sampling

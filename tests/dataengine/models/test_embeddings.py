@@ -8,9 +8,9 @@ import pytest
 
 from dataengine.errors import UserError
 from dataengine.ledger import Ledger
-from dataengine.models.config import OpenAIModel
 from dataengine.models.embeddings import BATCH, vectors_of
 from dataengine.models.failure import Malformed, ServerError
+from dataengine.models.model_config import OpenAIModel
 from dataengine.models.session import session
 from dataengine.models.wire import Vectors
 

@@ -6,8 +6,8 @@ import httpx2
 import pytest
 from pydantic import BaseModel
 
-from dataengine.models.client import retry_after
 from dataengine.models.failure import EndpointDown
+from dataengine.models.http_client import retry_after
 from dataengine.models.wire import Answer
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dataengine.budget import BudgetReached, Price
 from dataengine.errors import UserError
-from dataengine.models.config import BudgetConfig, OpenAIModel, VllmModel, check_budget
+from dataengine.models.model_config import BudgetConfig, OpenAIModel, VllmModel, check_budget
 
 PRICE = {"input": 100.0, "output": 1000.0}
 

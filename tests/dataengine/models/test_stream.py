@@ -7,7 +7,7 @@ import pytest
 
 from dataengine.errors import UserError
 from dataengine.ledger import Ledger
-from dataengine.models.config import OpenAIModel
+from dataengine.models.model_config import OpenAIModel
 from dataengine.models.models import BATCH, BUFFER, Models, Query
 from dataengine.models.wire import request_for
 from personas.ask import Ask, Sampling

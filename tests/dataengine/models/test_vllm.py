@@ -15,8 +15,8 @@ from pydantic import BaseModel
 
 from dataengine.errors import UserError
 from dataengine.ledger import Ledger
-from dataengine.models.config import OpenAIModel, VllmModel
 from dataengine.models.failure import EndpointDown
+from dataengine.models.model_config import OpenAIModel, VllmModel
 from dataengine.models.models import Models, Query
 from dataengine.models.vllm import VllmServer, command
 from dataengine.models.wire import Answer
@@ -94,7 +94,7 @@ def test_the_protocol_a_death_and_the_end(tiny, tmp_path):
     async def main():
         with Ledger(tmp_path / "ledger.sqlite") as ledger:
             async with Models(configs, ledger, logs=tmp_path) as models:
-                models.lane("local"), models.lane("several")
+                models.client("local"), models.client("several")
                 (server,) = models.servers.values()
                 cut = await ask_all(models, [Query(question(i), 0, i) for i in range(40)])
                 assert len(cut) == 40
@@ -270,7 +270,7 @@ def test_the_server_ends_when_we_are_killed(fake, tmp_path):
     script = tmp_path / "ours.py"
     script.write_text(
         "import anyio, os, pathlib\n"
-        "from dataengine.models.config import VllmModel\n"
+        "from dataengine.models.model_config import VllmModel\n"
         "from dataengine.models.vllm import VllmServer\n"
         "async def main():\n"
         "    server = VllmServer(VllmModel(backend='vllm', model='m'), pathlib.Path('x.log'))\n"

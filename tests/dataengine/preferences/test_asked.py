@@ -87,8 +87,8 @@ def test_what_failed_for_now_is_asked_again_and_nothing_else(
     server, build, asked, prompts, monkeypatch
 ):
     monkeypatch.setattr("dataengine.models.failure.Overloaded.tries", 1)
-    monkeypatch.setattr("dataengine.models.lane.ALIKE_AT_FIRST", 10**6)
-    monkeypatch.setattr("dataengine.models.lane.DOWN_AFTER", 10**6)
+    monkeypatch.setattr("dataengine.models.model_client.ALIKE_AT_FIRST", 10**6)
+    monkeypatch.setattr("dataengine.models.model_client.DOWN_AFTER", 10**6)
     well = []
 
     def decide(body):

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import yaml
 
-from dataengine.build import build as build_all
+from dataengine.build import execute as build_all
 from dataengine.document import Document
 from dataengine.errors import UserError
 from dataengine.mixture import load

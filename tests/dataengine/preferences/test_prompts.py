@@ -6,14 +6,14 @@ import polars as pl
 import pytest
 import yaml
 
-from dataengine.build import build as build_all
+from dataengine.build import execute as build_all
 from dataengine.document import Document
 from dataengine.errors import UserError
 from dataengine.mixture import load
 from dataengine.plan import plan
+from dataengine.preferences.preference_source import Prompts
 from dataengine.preferences.prompts import build as finished
 from dataengine.preferences.prompts import collect
-from dataengine.preferences.source import Prompts
 from dataengine.progress import Progress
 from dataengine.text import prompt_id
 

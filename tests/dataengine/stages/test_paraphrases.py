@@ -4,6 +4,7 @@ Embeddings are stood in for by vectors given word by word; the judge is a server
 """
 
 import json
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from dataengine.errors import UserError
 from dataengine.mixture import load
 from dataengine.plan import plan
+from dataengine.stages.same_problem import Asked, question
 
 ITEMS = [
     {"id": "bakery", "prompt": "Marta sells 37 croissants and 14 rolls a day. How many in 5 days?"},
@@ -35,7 +37,7 @@ def embed(texts: list[str]) -> np.ndarray:
 @pytest.fixture
 def mixture(mix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """mixture(paraphrases, **keys): four rows of one user turn each, against two items."""
-    monkeypatch.setattr("decontam.paraphrase.semantic.embedder", lambda: embed)
+    monkeypatch.setattr("decontam.paraphrase.embedding.embedder", lambda: embed)
     monkeypatch.setattr("decontam.paraphrase.embedding.model_folder", lambda: tmp_path)
     (tmp_path / "evals").mkdir()
     (tmp_path / "evals" / "mine.jsonl").write_text("".join(json.dumps(i) + "\n" for i in ITEMS))
@@ -105,6 +107,95 @@ def test_a_judge_decides_and_says_why(mixture, built, serving, tmp_path: Path) -
     built(file, out="again")
     assert server.asked.total() == 2
     assert stage_tables(again)[1].equals(evidence)
+
+
+TWO = [
+    {"id": "quilt", "prompt": "Who sewed the first quilt of them all?"},
+    {"id": "thimble", "prompt": "Who wore a thimble while the first quilt was in the making?"},
+    {"id": "again", "prompt": "Who sewed the first quilt of them all?"},
+]
+
+
+@pytest.mark.parametrize(
+    ("same", "decided"),
+    [
+        ([1], {"quilt": "drop", "thimble": "keep-by-judge", "again": "drop"}),
+        ([], dict.fromkeys(("quilt", "thimble", "again"), "keep-by-judge")),
+        ([3], dict.fromkeys(("quilt", "thimble", "again"), "review")),
+    ],
+)
+def test_a_row_near_several_items_is_one_call(
+    mixture, built, serving, tmp_path: Path, same: list[int], decided: dict[str, str]
+) -> None:
+    """Two items ask the same in the same words: that is one question of the call."""
+    asked: list[str] = []
+
+    def judge(body: dict[str, Any]) -> str:
+        asked.append(body["messages"][-1]["content"])
+        return json.dumps({"rationale": "Who sewed it.", "same": same})
+
+    server = serving(judge)
+    models = {"wise": {"backend": "openai", "base_url": server.url, "model": "judge-1"}}
+    file = mixture({"judge": "wise"}, models=models)
+    items = tmp_path / "evals" / "mine.jsonl"
+    items.write_text("".join(json.dumps(i) + "\n" for i in TWO))
+    built(file)
+    _, evidence = stage_tables(tmp_path / "out")
+    of_row = evidence.filter(pl.col("row_text").str.contains(SAME, literal=True))
+    assert dict(of_row.select("eval_id", "decision").rows()) == decided
+    about = [text for text in asked if SAME in text]
+    assert (len(about), server.asked.total()) == (1, 2)
+    assert "[begin question 2 " in about[0] and "[begin question 3 " not in about[0]
+
+
+def test_of_a_row_s_stretches_the_widest_are_asked_about_in_order() -> None:
+    def line(turn: int, start: int, end: int, item: str) -> dict[str, Any]:
+        text = f"{turn}: the whole of this turn, of which a part came near"
+        span = {"turn": turn, "start": start, "end": end}
+        return {
+            "rule": "maybe a paraphrase", "turn": turn, "row_spans": [span], "row_text": text[2:],
+            "row_text_start": 2, "item_text": item,
+        }  # fmt: skip
+
+    lines = [line(1, 3, 12, "b"), line(0, 7, 12, "a"), line(0, 3, 12, "b")]
+    asked = Asked.of(lines)
+    assert (asked.text, asked.questions) == ("the whole\n\nthe whole", ["b", "a"])
+    near = lines[0] | {"rule": "near"}
+    assert Asked.of([near, *lines[1:]]).text == f"the whole\n\n{near['row_text']}"
+
+
+def test_the_judge_is_asked_what_the_first_tier_found_near(
+    mixture, built, serving, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def judge(body: dict[str, Any]) -> str:
+        asked.append(body["messages"][-1]["content"])
+        return json.dumps({"rationale": "It is the same.", "same": True})
+
+    server = serving(judge)
+    models = {"wise": {"backend": "openai", "base_url": server.url, "model": "judge-1"}}
+    file = mixture({"judge": "wise"}, models=models)
+    item = "Which of the early masons laid the oldest granite bridge that still carries traffic?"
+    row = "Which of the early masons laid the oldest stone bridge that still bears carts?"
+    (tmp_path / "evals" / "mine.jsonl").write_text(json.dumps({"id": "1", "prompt": item}) + "\n")
+    chats = [
+        {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "Yes."}]}
+        for text in (row, OTHER)
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(chat) + "\n" for chat in chats))
+    built(file)
+    _, evidence = stage_tables(tmp_path / "out")
+    assert evidence.select("decision", "rule").rows() == [("drop", "near")]
+    assert len(asked) == 1 and row in asked[0] and item in asked[0]
+
+
+def test_what_a_ledger_holds_of_one_question_stays_valid() -> None:
+    """The request of one question is the one that builds before this asked, word by word."""
+    [_, user] = question("a text", ["an item"], 512).messages
+    whole = json.dumps(question("a text", ["an item"], 512).messages)
+    assert user["content"].startswith("[begin question ")
+    assert blake2b(whole.encode(), digest_size=8).hexdigest() == "dc48eeef509bd232"
 
 
 def test_a_judge_that_fails_decides_nothing(mixture, built, serving, tmp_path: Path) -> None:

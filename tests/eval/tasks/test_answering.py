@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from eval.suites import SuiteError
+from dataengine.errors import UserError
 from eval.tasks.answering import InProcess
 from eval.tasks.reply import Reply, Settings
 
@@ -98,13 +98,13 @@ def test_a_template_that_leaves_out_what_it_is_given_says_so(
     turns = [{"role": "user", "content": "y"}]
     tools = [{"type": "function", "function": {"name": name}} for name in ("add", "weather")]
     assert model.chat(turns, tools[:1]) == "the tool add"
-    with pytest.raises(SuiteError, match="leaves out what it is given: 'weather'"):
+    with pytest.raises(UserError, match="leaves out what it is given: 'weather'"):
         model.chat(turns, tools)
-    with pytest.raises(SuiteError, match=r"leaves out what it is given: 'Be brief.'"):
+    with pytest.raises(UserError, match=r"leaves out what it is given: 'Be brief.'"):
         model.chat([{"role": "system", "content": "Be brief."}, *turns])
 
 
 def test_a_template_that_refuses_the_turns_says_so_in_one_line() -> None:
     turns = [{"role": "system", "content": "x"}, {"role": "user", "content": "y"}]
-    with pytest.raises(SuiteError, match="refuses the turns system, user: no system turns here"):
+    with pytest.raises(UserError, match="refuses the turns system, user: no system turns here"):
         Said().chat(turns)

@@ -6,7 +6,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from eval.suites import Item, Score, Suite, SuiteError, load
+from dataengine.errors import UserError
+from eval.suites import Item, Score, Suite, load
 from eval.tasks import truths
 from eval.tasks.questions import questions, render, shuffled
 
@@ -49,7 +50,7 @@ def test_items_shown_as_examples_are_not_asked(tmp_path: Path) -> None:
 
 
 def test_examples_that_leave_nothing_to_ask_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(SuiteError, match="2 shots leave no item"):
+    with pytest.raises(UserError, match="2 shots leave no item"):
         questions(suite(tmp_path, sums(2), verifier="exact", shots=2, examples="own"))
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.verifiers import MalformedGroundTruth, ifeval, verify
-from eval.verifiers.ifeval_text import sentences
-from eval.verifiers.selftest import read, selftest
+from eval.verifiers.instructions.segmentation import sentences
+from eval.verifiers.selftest import selftest
 
 ARGUMENTS = {
     **dict.fromkeys(("N", "small_n", "n", "m", "n_start", "nth_paragraph", "num_sentences"), 1),
@@ -116,23 +116,18 @@ def test_sentences_are_cut_where_a_reader_would():
     ]
 
 
-@pytest.mark.parametrize(
-    ("suite", "items", "contradictory"), [("ifeval", 541, 5), ("ifbench", 300, 0)]
-)
-def test_published_prompts_can_be_followed_and_broken(suite, items, contradictory, shared):
-    """Five IFEval prompts repeat a request that itself breaks another of their instructions."""
-    report = selftest(read(shared / "data/evals" / f"{suite}.jsonl"), "ifeval")
-    assert (report.items, report.errors) == (items, 0)
-    assert report.gold_passed == items - contradictory
-    assert report.wrong_failed == items
-    repeated = [
-        found for found in report.findings if "combination:repeat_prompt" in found.ground_truth
-    ]
-    assert len(report.findings) == len(repeated) == contradictory
-
-
 @pytest.mark.parametrize("piece", ["[", "\n", "<", "*", '"', "a-", "1", "Question ", "p. "])
 def test_a_text_of_one_piece_repeated_is_judged(piece):
     """What a policy may write to break a checker: no error, and no quadratic time to wait for."""
     for constraints in EVERY_TYPE:
         ifeval.followed(piece * (12_000 // len(piece)), constraints)
+
+
+def test_the_self_test_needs_gold_answers_and_breaks_them_with_a_blank_one():
+    meta = {"instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
+    items = [{"id": "a", "answer": "One two.", "meta": meta}, {"id": "b", "meta": meta}]
+    report = selftest(items, "ifeval")
+    assert report.counts() == {"items": 2, "gold_passed": 1, "wrong_failed": 1, "errors": 1}
+    assert [(found.id, found.said) for found in report.findings] == [
+        ("b", "the item has no gold answer")
+    ]

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from eval.verifiers import judge, verify
-from eval.verifiers.fence import fenced
 from eval.verifiers.judge import Mark, Preference
+from eval.verifiers.untrusted_text import fenced
 
 ALONE = json.dumps({"prompt": "What is 2+2?", "reference": "4"})
 AGAINST = json.dumps({"prompt": "What is 2+2?", "rival": "5"})

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from eval.verifiers import verifier, verify
-from eval.verifiers.calls import Call, Written, calls
+from eval.verifiers.tool_call_parser import Call, Written, calls
 
 OSLO = Call("weather", {"city": "Oslo", "days": 2})
 
