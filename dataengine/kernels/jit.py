@@ -118,12 +118,19 @@ def is_on_disk(compiled: Any) -> bool:
 
 
 def part(function: Callable, **options: Any) -> Callable:
-    """A kernel that only kernels call, and that raises and prints nothing.
+    """A kernel that only kernels call, and that raises and prints nothing, and makes and returns no array.
 
     It is optimised and made machine code only as a piece of those that call it, and so kept on disk
-    with them alone.
+    with them alone. Arrays belong to its caller: counting references to those that are passed on,
+    up and down again, takes longer than hashing a word.
     """
-    return _compiled(function, pipeline_class=_PartCompiler, no_cpython_wrapper=True, **options)
+    options = {"pipeline_class": _PartCompiler, "no_cpython_wrapper": True, "_nrt": False} | options
+    return _compiled(function, **options)
+
+
+def allocating(function: Callable) -> Callable:
+    """A part that makes arrays of its own, or returns one."""
+    return part(function, _nrt=True)
 
 
 class _Kernel(codegen.JITCodeLibrary):
@@ -169,11 +176,7 @@ class _PartCompiler(_KernelCompiler):
 
 
 def inlined(function: Callable) -> Callable:
-    """A part that becomes a piece of whoever calls it.
-
-    For what runs once a word: a call counts a reference to each array that it passes, up and down
-    again, which takes longer than hashing a word.
-    """
+    """A part that becomes a piece of whoever calls it: for what runs once a word."""
     return part(function, forceinline=True)
 
 

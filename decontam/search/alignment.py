@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataengine.kernels.hashing import ONE
-from dataengine.kernels.jit import inlined, part
+from dataengine.kernels.jit import allocating, inlined, part
 from decontam.index.weights import NAT
 from decontam.search.wordset import MARKS, is_marked, mark, slot_of_word
 from decontam.text.words import clear, slot_of, trigram
@@ -72,7 +72,7 @@ def present(ref_words, weights, start, end, words, low, high, bits):
     return np.float32(found) * np.float32(NAT)
 
 
-@part
+@allocating
 def align(reference, weights, window, least, scores, kept, match):
     """The heaviest common subsequence of two word sequences.
 
@@ -284,7 +284,7 @@ def trim(match, weights, length):
     return kept
 
 
-@inlined
+@allocating
 def narrowed(words, low, high, windows):
     """The low halves of the words from `low` to `high`, as references hold theirs."""
     for i in range(high - low):
@@ -292,7 +292,7 @@ def narrowed(words, low, high, windows):
     return windows[: high - low]
 
 
-@inlined
+@allocating
 def in_nats(weights, start, end, nats):
     for i in range(end - start):
         nats[i] = weights[start + i] * np.float32(NAT)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dataengine.kernels.hashing import NUMBER
-from dataengine.kernels.jit import inlined, part
+from dataengine.kernels.jit import allocating, inlined, part
 from decontam.index.weights import NAT
 from decontam.search.wordset import MARKS, is_marked, mark, slot_of_word
 from decontam.text.words import START, clear, mix
@@ -29,7 +29,7 @@ def is_symbol(word, letters):
     return symbol
 
 
-@part
+@allocating
 def renamed(reference, weights, window, match):
     """What a match misses only because a name was replaced, each time by the same other name.
 
@@ -85,7 +85,7 @@ def is_quantity(word, numerals, bits):
     return quantity
 
 
-@part
+@allocating
 def changes(reference, reference_codes, window, window_codes, match, letters, numerals):
     """How a match differs where it should not: (numbers replaced, numbers, operators replaced).
 
@@ -130,7 +130,7 @@ def changes(reference, reference_codes, window, window_codes, match, letters, nu
     return replaced, numbers, operators
 
 
-@part
+@allocating
 def numbers_lost(reference, window, match, first, last, numerals):
     """How many numbers of a reference have others in their place, where no order says which: those
     not matched, as far as the row's stretch has others that are not."""
