@@ -25,7 +25,7 @@ from typing import Any
 
 from benchmarks.fetch import DATA
 from decontam.check import as_suite, check
-from decontam.selftest import own_turns, plant
+from decontam.selftest.selftest import own_turns, plant
 from eval.suites import load
 
 SUITES = ("gsm8k", "mmlu", "mbpp", "humaneval", "truthfulqa")

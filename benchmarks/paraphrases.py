@@ -30,9 +30,9 @@ from typing import Any
 import polars as pl
 
 from benchmarks.fetch import DATA
-from decontam.agreement import SMALL
 from decontam.check import check
-from decontam.semantic import MAYBE, OTHER_NUMBERS, PARAPHRASE, SEVERAL
+from decontam.paraphrase.agreement import SMALL
+from decontam.paraphrase.semantic import MAYBE, OTHER_NUMBERS, PARAPHRASE, SEVERAL
 
 BY_HAND = Path(__file__).with_name("paraphrases.jsonl")
 SUITES = ("gsm8k", "truthfulqa", "mbpp", "mmlu", "arc")

@@ -33,11 +33,11 @@ import polars as pl
 from benchmarks.paraphrases import BY_HAND, by_hand, by_hash, half, items, questions, read
 from dataengine.models.model_config import OpenAIModel
 from dataengine.models.session import session
-from decontam.batches import Columns, read_batches
 from decontam.check import Checker, as_suite
-from decontam.embedding import Model, packaged
-from decontam.index import load_or_build
-from decontam.semantic import JUDGED, Second, with_paraphrases
+from decontam.index.index import load_or_build
+from decontam.io.batches import Columns, read_batches
+from decontam.paraphrase.embedding import Model, packaged
+from decontam.paraphrase.semantic import JUDGED, Second, with_paraphrases
 
 SUBJECTS = ("abstract_algebra", "sociology", "high_school_us_history")
 SUITES = ("mmlu", "humaneval", "gsm8k", "mbpp", "truthfulqa", "arc")

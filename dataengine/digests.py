@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from dataengine.kernels.jit import inlined, kernel
+from dataengine.kernels.simd import WIDTH, copy64, escaped64, trailing_zeros
 from dataengine.row import ROLES
 from dataengine.text import prompt_id
-from decontam.jit import inlined, kernel
-from decontam.simd import WIDTH, copy64, escaped64, trailing_zeros
 
 ASSISTANT = ROLES.index("assistant")
 SHORT = np.zeros(32, np.uint8)

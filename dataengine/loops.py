@@ -15,9 +15,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dataengine.kernels.jit import inlined, kernel, part
+from dataengine.kernels.simd import load8
 from dataengine.parts import arrow
-from decontam.jit import inlined, kernel, part
-from decontam.simd import load8
 
 TIMES, SHARE = 4, 0.18
 """A sentence that comes so often counts; so much of the words must be of such ones. The rule asks

@@ -1,4 +1,4 @@
-"""Which training rows give away which eval items, with the evidence.
+"""Decontamination: which training rows give away which eval items, with the evidence.
 
     from decontam.check import check
     from eval.suites import load
@@ -9,4 +9,14 @@
     findings.report      # rows dropped per source, items overlapped per source
 
 `python -m decontam --help` is the same on the command line.
+
+One check, folder by folder:
+
+    io/          files of rows as batches of texts, findings, cleaned files
+    text/        a text's words, and how common they are (tokens: `dataengine.kernels`)
+    index/       items as weighted words, and the seeds that lead to them
+    search/      candidates by seeds, aligned with their references, and how they differ
+    decide/      rules, and the evidence for what they decide
+    paraphrase/  the second tier: sentence embeddings, and what both texts state
+    selftest/    leaks planted in rows, to measure recall and false alarms
 """

@@ -1,4 +1,4 @@
-"""`python -m decontam`: check, show, compare, clean, selftest."""
+"""Command line (`python -m decontam`): check, show, compare, clean, selftest."""
 
 import glob
 import json
@@ -13,8 +13,8 @@ from dataengine.errors import UserError
 from dataengine.rows import formats
 from decontam import show as pages
 from decontam.check import check as run_check
-from decontam.clean import clean as run_clean
-from decontam.findings import Findings
+from decontam.io.drop_rows import drop_rows
+from decontam.io.findings import Findings
 
 app = typer.Typer(
     add_completion=False,
@@ -194,7 +194,7 @@ def clean(
     ] = None,
 ) -> None:
     """Write the rows without the dropped ones, file by file, bytes otherwise untouched."""
-    for line in run_clean(read(folder), files(rows), out, source_above):
+    for line in drop_rows(read(folder), files(rows), out, source_above):
         typer.echo(line)
 
 
@@ -209,7 +209,7 @@ def selftest(
     misses: Annotated[bool, typer.Option(help="list what was missed or wrongly dropped")] = False,
 ) -> None:
     """Plant leaks of your suites in your rows; print recall per kind and false alarms."""
-    from decontam.selftest import selftest as run
+    from decontam.selftest.selftest import selftest as run
 
     typer.echo(
         run(load_suites(suites, evals)[0], files(rows), per_kind, seed, method.value, misses)

@@ -1,4 +1,4 @@
-"""`check`: rows against suites. The engine's stage and the command line are this function."""
+"""Decontamination check of rows against eval suites, as the engine and the command line call it."""
 
 import os
 import threading
@@ -11,22 +11,25 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from dataengine.errors import UserError
-from decontam import decide as rules
-from decontam.ahead import compiling_ahead
-from decontam.batches import Batch, Columns, read_batches
-from decontam.decide import decide, short_copies
-from decontam.evidence import EVIDENCE, Evidence, breaks_off, stands_alone
-from decontam.findings import Findings, findings, fingerprint
-from decontam.index import Index, Suite, load_or_build
-from decontam.policy import apply_policies
-from decontam.scan import BatchWords, Scanner
-from decontam.spool import Spool
-from decontam.tally import Tally
+from decontam.decide import rules
+from decontam.decide.decide import decide, short_copies
+from decontam.decide.evidence import EVIDENCE, Evidence, breaks_off, stands_alone
+from decontam.decide.policy import apply_policies
+from decontam.decide.rules import Decision, RuleName
+from decontam.index.index import Index, Suite, load_or_build
+from decontam.io.batches import Batch, Columns, read_batches
+from decontam.io.findings import Findings, findings, fingerprint
+from decontam.io.spill import SpillBuffer
+from decontam.io.tally import Tally
+from decontam.search.scan import BatchWords, Scanner
+from decontam.warmup import compiling_ahead
 
 if TYPE_CHECKING:
-    from decontam.semantic import Second
+    from decontam.paraphrase.semantic import Second
 
 MADE_OF, MADE_LEAST = 0.5, 20
+# Rules that are no coincidence in a source that was made from a suite.
+UNSURE = (RuleName.STOCK_PHRASE, RuleName.SHARED_QUESTION, RuleName.IN_PASSING)
 
 Method = Literal["default", "tulu3"]
 AnySuite = Suite | tuple[str, str, Iterable[Mapping[str, Any]], Any] | Any
@@ -53,7 +56,7 @@ def check(
     items, policy) with items as dicts of id, prompt, answer?, choices?, passage?. `policy` maps a
     suite's name to the policy that replaces its own. `cache`: the folder of indices, the user's by
     default. `threads`: default, one for each core. `paraphrases`: the second tier too
-    (`decontam.semantic`), for the rows that the first keeps; by the packaged model, or as told.
+    (`paraphrase.semantic`), for the rows that the first keeps; by the packaged model, or as told.
 
     The result does not depend on the order of rows or the number of threads, and a row's verdict
     not on the other rows, but for one case: where a source holds half of a suite's items, phrases
@@ -80,7 +83,7 @@ def check(
         hashes = aside.submit(lambda: [fingerprint(path) for path in paths])
         found = checker.run(read_batches(paths, read), threads)
         if paraphrases:
-            from decontam.semantic import Second, with_paraphrases
+            from decontam.paraphrase.semantic import Second, with_paraphrases
 
             batches = read_batches(paths, read)
             second = paraphrases if isinstance(paraphrases, Second) else Second()
@@ -138,7 +141,7 @@ class Checker:
             return cls(load_or_build(suites, cache), suites, allow_textless)
 
     def run(self, batches: Iterator[Batch], threads: int) -> Findings:
-        evidence = Spool(EVIDENCE)
+        evidence = SpillBuffer(EVIDENCE)
         read = Tally()
         for found, tally in in_order(self._batch, batches, threads):
             evidence.put(found)
@@ -182,7 +185,7 @@ class Checker:
     def _sentences(self, decided: pl.DataFrame, batch: Batch, words: BatchWords) -> pl.DataFrame:
         """`decided`, where a copy of few words in mid-sentence, or a question's beginning that goes
         on otherwise, is only for review."""
-        cut = decided["rule"] == "beginning"
+        cut = decided["rule"] == RuleName.BEGINNING
         places = (short_copies(decided) | cut).arg_true()
         if not len(places):
             return decided
@@ -191,8 +194,8 @@ class Checker:
         decision, rule = decided["decision"].to_list(), decided["rule"].to_list()
         for place, (before, after) in zip(places.to_list(), around, strict=True):
             if not (breaks_off(after) if cut[place] else stands_alone(before, after)):
-                decision[place] = "review"
-                rule[place] = "near" if cut[place] else "words in passing"
+                decision[place] = Decision.REVIEW
+                rule[place] = RuleName.NEAR if cut[place] else RuleName.IN_PASSING
         return decided.with_columns(pl.Series("decision", decision), pl.Series("rule", rule))
 
 
@@ -213,7 +216,7 @@ def drop_what_a_suite_made(evidence: pl.DataFrame, suites: list[dict[str, Any]])
     )
     if made.is_empty():
         return evidence
-    unsure = pl.col("rule").is_in(["stock phrase", "shared question", "words in passing"])
+    unsure = pl.col("rule").is_in(UNSURE)
     of_these = evidence.select("source", "suite").join(
         made, on=["source", "suite"], how="left", maintain_order="left"
     )["made"]

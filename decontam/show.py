@@ -1,11 +1,11 @@
-"""What was found, as text for a terminal."""
+"""Terminal report: rows and items side by side, and the comparison of two checks."""
 
 from typing import Any
 
 import polars as pl
 
-from decontam.findings import Findings
-from decontam.policy import KEEP
+from decontam.decide.policy import KEEP
+from decontam.io.findings import Findings
 
 MARK, END = "⟦", "⟧"
 KEYS_SHOWN = 8

@@ -1,4 +1,4 @@
-"""The published rule, for people who must compare (Tülu 3, section 3.2 and `decontamination/`).
+"""N-gram overlap as Tülu 3 published it (section 3.2 and `decontamination/`), to compare with.
 
 A token of an eval item is matched by a training row if some 8-gram that holds the token occurs in
 a user turn of the row. A row is dropped where it matches more than half of an item's tokens; a
@@ -18,12 +18,12 @@ from typing import Any
 import polars as pl
 
 from dataengine.rows.texts import Text
-from decontam.batches import Batch
-from decontam.evidence import EVIDENCE
-from decontam.findings import Findings, findings
-from decontam.index import PARTS, Suite
-from decontam.policy import apply_policies
-from decontam.tally import Tally
+from decontam.decide.evidence import EVIDENCE
+from decontam.decide.policy import apply_policies
+from decontam.index.index import PARTS, Suite
+from decontam.io.batches import Batch
+from decontam.io.findings import Findings, findings
+from decontam.io.tally import Tally
 
 N = 8
 SHARE = 0.5

@@ -7,7 +7,7 @@ import polars as pl
 
 from dataengine.dedup.near import duplicates
 from dataengine.dedup.verify import settle_all
-from decontam import ahead
+from decontam import warmup as ahead
 
 CHORE = f"{__name__}:main"
 

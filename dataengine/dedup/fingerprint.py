@@ -10,7 +10,7 @@ import unicodedata
 import numpy as np
 
 from dataengine.dedup.texts import Texts, joined
-from decontam.jit import kernel, part
+from dataengine.kernels.jit import kernel, part
 
 NEWLINE, TABULATOR, BLANK = ord("\n"), ord("\t"), ord(" ")
 FIRST, SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from dataengine.dedup.minhash import Bands, agreeing
-from decontam.jit import inlined, kernel, part
+from dataengine.kernels.jit import inlined, kernel, part
 
 REPRESENTATIVES = 64
 PARTNERS = 4

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dataengine.dedup.shingles import HALF
-from decontam.jit import inlined, part
+from dataengine.kernels.jit import allocating, inlined, part
 
 PERMUTATIONS = 96
 WIDEST_BAND = 8
@@ -146,7 +146,7 @@ def sketch(shingles, count, hashes, scratch, out):
         out[k] = np.uint8((minima[k] * np.uint32(0x9E3779B1)) >> np.uint32(24))
 
 
-@part
+@allocating
 def room_for(places):
     """Working memory of `sketch`."""
     return (

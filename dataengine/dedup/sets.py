@@ -12,7 +12,7 @@ import numpy as np
 from dataengine.dedup.shingles import Shingling, as_set, windows
 from dataengine.dedup.texts import Block, Side, longest, pick
 from dataengine.dedup.words import TABLES, Scratch, tokens_of
-from decontam.jit import kernel
+from dataengine.kernels.jit import kernel
 
 IN_MEMORY = 32 << 20
 """Hashes (8 bytes each) that are held in memory; more go to a temporary file."""

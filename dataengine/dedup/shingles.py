@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from decontam.jit import inlined, part
+from dataengine.kernels.jit import inlined, part
 
 Kind = Literal["word", "char"]
 TOKENS: dict[Kind, int] = {"word": 5, "char": 9}

@@ -13,7 +13,7 @@ from dataengine.dedup.minhash import Hashes, room_for, sketch
 from dataengine.dedup.shingles import Shingling, sequence, windows
 from dataengine.dedup.texts import Block, Side, longest, pick
 from dataengine.dedup.words import TABLES, Scratch, tokens_of
-from decontam.jit import kernel
+from dataengine.kernels.jit import kernel
 
 IN_MEMORY = 64 << 20
 """Bytes that are held in memory; of more the pages that others need are read again."""

@@ -13,7 +13,7 @@ import numpy as np
 from dataengine.dedup.minhash import agreeing
 from dataengine.dedup.sets import Sets
 from dataengine.dedup.shingles import jaccard
-from decontam.jit import kernel, part
+from dataengine.kernels.jit import allocating, kernel, part
 
 LEADERS, TRIES = 256, 64
 """Beside its own candidates, a row is held against the first so many rows of its group that stay,
@@ -83,7 +83,7 @@ def goes_for(row, leader, sketches, sets, threshold, verdicts):
     return True
 
 
-@part
+@allocating
 def settle(members, partners, sketches, sets, pinned, gate, threshold, verdicts):
     """Decide on one group's members (row numbers, best first).
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from decontam.jit import inlined, part
-from decontam.simd import WIDTH, among64, classes64, load8, trailing_zeros
-from decontam.tokens import ALL, FOLDED, FOLDED_LENGTH, ONE, absorb, fold, is_plain, lower8
+from dataengine.kernels.folding import FOLDED, FOLDED_LENGTH, fold, is_plain
+from dataengine.kernels.hashing import ALL, ONE, absorb, lower8
+from dataengine.kernels.jit import inlined, part
+from dataengine.kernels.simd import WIDTH, among64, classes64, load8, trailing_zeros
 
 PAD = 2 * WIDTH
 """Bytes to be had beyond a text: kernels read whole blocks, and `fold` writes them."""

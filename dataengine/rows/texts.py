@@ -1,7 +1,7 @@
 """Training text of a record: every string that a model could be trained on, with whose it is.
 
 A string is text whatever its key, unless the key is known to say something about the record. Text
-that is JSON (messages in a column, a call's arguments) is read too. `decontam/jsonl.py` does the
+that is JSON (messages in a column, a call's arguments) is read too. `decontam/io/jsonl.py` does the
 same on bytes.
 """
 

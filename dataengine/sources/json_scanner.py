@@ -6,9 +6,9 @@ UNUSUAL. WIDTH more bytes must follow the line; a byte that ends no value stands
 
 import numpy as np
 
-from decontam.jit import inlined, part
-from decontam.jsonl import ESCAPED, HASH_START, HASH_STEP, hex_code, put_utf8
-from decontam.simd import WIDTH, copy64, escaped64, trailing_zeros
+from dataengine.kernels.jit import inlined, part
+from dataengine.kernels.simd import WIDTH, copy64, escaped64, trailing_zeros
+from decontam.io.jsonl import ESCAPED, HASH_START, HASH_STEP, hex_code, put_utf8
 
 DEEPEST = 60
 LONGEST_NUMBER, LONGEST_FRACTION, LONGEST_EXPONENT = 17, 40, 2

@@ -13,6 +13,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from dataengine.kernels.jit import inlined, kernel, part
+from dataengine.kernels.simd import WIDTH, among64, trailing_zeros
 from dataengine.row import AFTER, ROLES
 from dataengine.rows.shapes import BESIDE, Shape
 from dataengine.rows.turns import CALLERS, MEDIA
@@ -41,9 +43,7 @@ from dataengine.sources.json_scanner import (
     take_key,
     take_string,
 )
-from decontam.jit import inlined, kernel, part
-from decontam.jsonl import key_hashes
-from decontam.simd import WIDTH, among64, trailing_zeros
+from decontam.io.jsonl import key_hashes
 
 PLAIN: dict[Shape, tuple[str, str, str]] = {
     "messages": ("messages", "role", "content"),

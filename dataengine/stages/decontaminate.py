@@ -23,7 +23,7 @@ from dataengine.view import Table, View
 
 
 class Paraphrases(Config):
-    """The second tier: rows that ask an item's problem in other words. See `decontam/semantic.py`.
+    """The second tier: rows that ask an item's problem in other words. See `decontam/paraphrase`.
 
     Needs the extra `semantic`, or `embeddings`."""
 
@@ -101,7 +101,7 @@ class Decontaminate(Stage):
     def needs(self) -> dict[str, str]:
         found = {suite.name: "missing" if suite.missing else suite.hash for suite in self.suites}
         if self.paraphrases and not self.paraphrases.embeddings:
-            from decontam import embedding
+            from decontam.paraphrase import embedding
 
             try:
                 embedding.model_folder()
@@ -150,7 +150,7 @@ class Decontaminate(Stage):
 
     def prepare(self) -> None:
         if self.method != "tulu3":
-            from decontam.ahead import compile_ahead, read_ahead
+            from decontam.warmup import compile_ahead, read_ahead
 
             compile_ahead()
             read_ahead()
@@ -164,7 +164,7 @@ class Decontaminate(Stage):
         no suite has its items none."""
         if self.method == "tulu3" or not self._present:
             return None
-        from decontam.evidence import EVIDENCE
+        from decontam.decide.evidence import EVIDENCE
 
         checker = context.shared(self.name, lambda: self._checker(context))
         found = [checker.scan(batch) for batch in view_batches(view)]
@@ -208,9 +208,9 @@ class Decontaminate(Stage):
         return [suite for suite in self.suites if not suite.missing]
 
     def _checker(self, context: Context) -> Any:
-        from decontam import ahead
+        from decontam import warmup as ahead
         from decontam.check import Checker, as_suite
-        from decontam.index import kept_in
+        from decontam.index.index import kept_in
 
         ahead.wait(ahead.READING)
         try:
@@ -227,8 +227,8 @@ class Decontaminate(Stage):
         if given is None:
             yield False
             return
-        from decontam.embedding import Model
-        from decontam.semantic import Second
+        from decontam.paraphrase.embedding import Model
+        from decontam.paraphrase.semantic import Second
 
         if given.embeddings is None:
             yield Second(None, given.judge is not None)
@@ -251,8 +251,8 @@ class Decontaminate(Stage):
     ) -> Any:
         """What the looks amount to; nothing, of no rows, where no suite has its items at hand."""
         from decontam.check import as_suite
-        from decontam.evidence import EVIDENCE
-        from decontam.findings import findings
+        from decontam.decide.evidence import EVIDENCE
+        from decontam.io.findings import findings
 
         if not self._present:
             return findings(pl.DataFrame(schema=EVIDENCE), [], {}, {"method": self.method})
@@ -268,7 +268,7 @@ class Decontaminate(Stage):
         evidence = pl.concat([pl.DataFrame(schema=EVIDENCE), *looks], rechunk=False)
         found = checker.settled(evidence, rows, {})
         if self.paraphrases:
-            from decontam.semantic import with_paraphrases
+            from decontam.paraphrase.semantic import with_paraphrases
 
             suites = [as_suite(s, {}) for s in self._present]
             found = with_paraphrases(found, checker.index, suites, batches, context.cache, second)
@@ -298,7 +298,7 @@ TEXTS_BESIDE = {
 
 def view_batches(view: View) -> Iterator[Any]:
     """The texts of a view's rows, some rows at a time, as the scan reads them."""
-    from decontam.batches import BLOCK, Columns, arrow_batch
+    from decontam.io.batches import BLOCK, Columns, arrow_batch
 
     columns = Columns()
     table = view.part.table()

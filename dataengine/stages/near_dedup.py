@@ -77,7 +77,7 @@ class NearDedup(Stage):
         """A MinHash sketch of every row."""
         from dataengine.dedup.ahead import CHORE
         from dataengine.dedup.texts import ViewBlock
-        from decontam import ahead
+        from decontam import warmup as ahead
 
         ahead.wait(CHORE)
         return self._settings(context).sketch(ViewBlock(view)).table()

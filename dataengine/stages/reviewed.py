@@ -10,7 +10,7 @@ import polars as pl
 from dataengine.errors import UserError
 
 if TYPE_CHECKING:
-    from decontam.findings import Findings
+    from decontam.io.findings import Findings
 
 COLUMNS = ("row", "item", "decision", "who", "note")
 DECISIONS = {"drop": "drop", "keep": "keep-by-review"}
@@ -70,7 +70,7 @@ def _decided(line: dict[str, str | None], place: str) -> tuple[str, ...]:
 
 def reviewed(found: "Findings", decided: pl.DataFrame) -> Reviewed:
     """`found` with a person's decisions in place of the rules'."""
-    from decontam.findings import with_evidence
+    from decontam.io.findings import with_evidence
 
     lines = found.evidence.join(decided, on=PAIR, how="left", maintain_order="left")
     evidence = lines.with_columns(

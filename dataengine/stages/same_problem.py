@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field
 from dataengine.models.models import Query, Reply
 from dataengine.models.session import Session
 from dataengine.models.wire import Failure
-from decontam.findings import Findings, with_evidence
-from decontam.semantic import DROP, JUDGED, NEAR_COPY, REVIEW
+from decontam.io.findings import Findings, with_evidence
+from decontam.paraphrase.semantic import DROP, JUDGED, NEAR_COPY, REVIEW
 from eval.verifiers.untrusted_text import fenced
 from personas.ask import Ask, Sampling
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numba
 
-from decontam import tokens
+from dataengine.kernels import folding
 
 
 def from_python(part: Callable) -> Callable:
@@ -32,23 +32,23 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def plain_fold(text: str) -> str:
-    """What `tokens.fold` makes of a text, in Python that is plain rather than fast."""
+    """What `folding.fold` makes of a text, in Python that is plain rather than fast."""
     out, before = "", 0
     for character in ESCAPED.sub(_unescaped, text):
         code = ord(character)
-        if code >= tokens.TABLE_SIZE:
+        if code >= folding.TABLE_SIZE:
             continue
         if code < 128:
             out += " " * (before > 0 and character.isdigit()) + character
             before = 0
             continue
         surrogate = 0xD800 <= code < 0xE000
-        kind = 0 if surrogate else tokens.fold_kind(character)
-        if kind == tokens.RAISED and before != tokens.RAISED:
+        kind = 0 if surrogate else folding.fold_kind(character)
+        if kind == folding.RAISED and before != folding.RAISED:
             out += "^"
-        elif kind == tokens.APART and before == 0 and out[-1:].isascii() and out[-1:].isdigit():
+        elif kind == folding.APART and before == 0 and out[-1:].isascii() and out[-1:].isdigit():
             out += " "
         before = kind
-        folded = " " if surrogate else tokens.fold_character(character)
+        folded = " " if surrogate else folding.fold_character(character)
         out += folded.encode()[:8].decode(errors="ignore")
     return out

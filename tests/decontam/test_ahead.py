@@ -6,10 +6,15 @@ from dataclasses import fields
 
 import pytest
 
-from decontam import ahead, evidence, scan
+from decontam import warmup as ahead
 from decontam.check import check
-from decontam.index import NAMES, Suite, build
-from decontam.search import ask_of_passages, find_candidates, measure, support, trace
+from decontam.decide import evidence
+from decontam.index.index import NAMES, Suite, build
+from decontam.search import scan
+from decontam.search.candidates import ask_of_passages, find_candidates
+from decontam.search.measure import measure
+from decontam.search.segments import trace
+from decontam.search.support import support
 
 KERNELS = (find_candidates, measure, ask_of_passages, support, trace)
 ITEM = {"id": "zebra", "prompt": "How many stripes does a Grevy zebra have on its neck?"}

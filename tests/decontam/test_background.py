@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decontam import background
-from decontam.background import UNIT, all_trigrams, nats_of, surprise, trigram_surprise
-from decontam.words import words_of
+from decontam.text import background
+from decontam.text.background import UNIT, all_trigrams, nats_of, surprise, trigram_surprise
+from decontam.text.words import words_of
 
 HASH = st.integers(0, 2**64 - 1)
 

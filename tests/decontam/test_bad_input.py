@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decontam.batches import read_batches
 from decontam.check import check
-from decontam.index import Suite, SuiteProblem, build
-from decontam.scan import Scanner
+from decontam.index.index import Suite, SuiteProblem, build
+from decontam.io.batches import read_batches
+from decontam.search.scan import Scanner
 
 QUESTION = "How many almond croissants does Marta sell in a week of 6 mornings at her bakery?"
 SUITE = ("maths", "extra", [{"id": "bakery", "prompt": QUESTION, "answer": "222"}], None)

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataengine.errors import UserError
+from dataengine.kernels.packed import text_at
 from dataengine.rows.texts import texts
-from decontam.batches import Columns, read_batches
 from decontam.check import check
-from decontam.tokens import text_at
+from decontam.io.batches import Columns, read_batches
 
 LEAK = "How many almond croissants does Marta sell in a week of 6 mornings at her bakery?"
 SUITE = ("suite", "mine", [{"id": "bakery", "prompt": LEAK}], None)

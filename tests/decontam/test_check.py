@@ -9,7 +9,7 @@ import pytest
 
 from dataengine.errors import UserError
 from decontam.check import check
-from decontam.index import SuiteProblem
+from decontam.index.index import SuiteProblem
 
 ITEMS = [
     {

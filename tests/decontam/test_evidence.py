@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dataengine.kernels.room import Room
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decontam.batches import Columns, read_batches
 from decontam.check import Checker, as_suite
-from decontam.index import load_or_build
-from decontam.room import Room
+from decontam.index.index import load_or_build
+from decontam.io.batches import Columns, read_batches
 
 SENTENCES = [
     "Marta's bakery sells 37 almond croissants and twice as many baguettes every morning.",

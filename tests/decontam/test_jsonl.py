@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataengine.rows.texts import SKIPPED, texts
-from decontam.batches import Columns
-from decontam.jsonl import of_walk, read_json_inside, walk
-from decontam.jsonl import walked as room_for
+from decontam.io.batches import Columns
+from decontam.io.jsonl import of_walk, read_json_inside, walk
+from decontam.io.jsonl import walked as room_for
 
 
 def walked(lines: bytes, columns: Columns | None = None) -> tuple[list[list[str]], int]:

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from decontam import __main__ as cli
-from decontam.findings import Findings
+from decontam.io.findings import Findings
 
 QUESTION = "How many almond croissants does Marta sell in a week of 6 mornings at her bakery?"
 PADDING = "Describe your favourite season of the year and what you like to do while it lasts."

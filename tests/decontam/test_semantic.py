@@ -14,12 +14,12 @@ import pytest
 
 from dataengine.errors import UserError
 from decontam.__main__ import main
-from decontam.agreement import Agreement, agreement, quantities, stated
-from decontam.batches import Columns, read_batches
 from decontam.check import Checker, as_suite, check
-from decontam.embedding import PIECES, Items, Model, Near, of_one_length
-from decontam.index import load_or_build
-from decontam.semantic import Second, crowded, verdict, with_paraphrases, words
+from decontam.index.index import load_or_build
+from decontam.io.batches import Columns, read_batches
+from decontam.paraphrase.agreement import Agreement, agreement, quantities, stated
+from decontam.paraphrase.embedding import PIECES, Items, Model, Near, of_one_length
+from decontam.paraphrase.semantic import Second, crowded, verdict, with_paraphrases, words
 
 BAKERY = "Marta sells 37 croissants and twelve rolls a day. How many does Marta sell in 5 days?"
 RAIN = "Snow fell on Oslo for 9 days, 14 inches a day. How many inches of snow fell on Oslo?"
@@ -151,7 +151,7 @@ def embed(texts: list[str]) -> np.ndarray:
 @pytest.fixture
 def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """found(*texts): what `check` says of rows of these user turns, by row and rule."""
-    monkeypatch.setattr("decontam.embedding.embedder", lambda: embed)
+    monkeypatch.setattr("decontam.paraphrase.embedding.embedder", lambda: embed)
     items = [
         {"id": "bakery", "prompt": BAKERY, "answer": "245"},
         {"id": "rain", "prompt": RAIN, "answer": "126"},
@@ -277,7 +277,7 @@ def test_another_script_has_a_floor_of_its_own(second) -> None:
 
 
 def test_a_row_is_in_doubt_about_its_nearest_items_alone(second, monkeypatch) -> None:
-    monkeypatch.setattr("decontam.semantic.MOST_IN_DOUBT", 5)
+    monkeypatch.setattr("decontam.paraphrase.semantic.MOST_IN_DOUBT", 5)
     cosines = {f"quilt {letter}": 0.82 + place / 50 for place, letter in enumerate("cabgedf")}
     found = second(
         Model("spread", angled(**cosines), floor=0.8),
@@ -348,7 +348,7 @@ def test_vectors_of_the_items_are_kept(found, tmp_path: Path, monkeypatch) -> No
     assert len(list((tmp_path / "cache").glob("*.paraphrases.npy"))) == 1
     asked: list[str] = []
     monkeypatch.setattr(
-        "decontam.embedding.embedder", lambda: lambda t: (asked.extend(t), embed(t))[1]
+        "decontam.paraphrase.embedding.embedder", lambda: lambda t: (asked.extend(t), embed(t))[1]
     )
     assert found(REPHRASED).evidence.equals(before.evidence)
     assert asked == [REPHRASED]
@@ -357,7 +357,7 @@ def test_vectors_of_the_items_are_kept(found, tmp_path: Path, monkeypatch) -> No
 def test_a_row_of_many_lines_costs_as_much_as_one_of_few(found, monkeypatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(
-        "decontam.embedding.embedder", lambda: lambda t: (asked.extend(t), embed(t))[1]
+        "decontam.paraphrase.embedding.embedder", lambda: lambda t: (asked.extend(t), embed(t))[1]
     )
     found("\n".join(f"This is line {n} of them." for n in range(100_000)))
     rows = [text for text in asked if text.startswith("This is line")]
@@ -365,7 +365,7 @@ def test_a_row_of_many_lines_costs_as_much_as_one_of_few(found, monkeypatch) -> 
 
 
 def test_the_extra_missing_is_one_line(tmp_path: Path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr("decontam.embedding.find_spec", lambda name: None)
+    monkeypatch.setattr("decontam.paraphrase.embedding.find_spec", lambda name: None)
     rows, items = tmp_path / "rows.jsonl", tmp_path / "mine.jsonl"
     rows.write_text('{"text": "Not an item of anybody."}\n')
     items.write_text(json.dumps({"id": "1", "prompt": BAKERY}) + "\n")
@@ -395,14 +395,14 @@ def test_the_published_rule_has_no_second_tier(tmp_path: Path) -> None:
     reason="needs the extra `semantic`, which is not installed",
 )
 def test_the_model_itself(found, monkeypatch, tmp_path: Path) -> None:
-    from decontam.embedding import embedder
+    from decontam.paraphrase.embedding import embedder
 
     model = embedder()
     vectors = model(["A short text.", BAKERY, REPHRASED])
     assert vectors.shape == (3, 384)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert np.allclose(model([REPHRASED])[0], vectors[2], atol=1e-5)
-    monkeypatch.setattr("decontam.embedding.embedder", lambda: model)
+    monkeypatch.setattr("decontam.paraphrase.embedding.embedder", lambda: model)
     told = found(REPHRASED, "Over 11 days, what depth of fog lay on Bergen, at 3 yards each?")
     dropped = told.evidence.filter(pl.col("decision") == "drop")
     assert dropped.select("row_id", "eval_id", "rule").rows() == [("r0", "bakery", "paraphrase")]

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from decontam.check import check
-from decontam.verbatim import LEAST, is_long
-from decontam.words import words_of
+from decontam.index.verbatim import LEAST, is_long
+from decontam.text.words import words_of
 from eval.suites import load
 
 STEM = "Complete the rest of the sequence, making sure that the parentheses are closed properly. Input:"

@@ -37,8 +37,8 @@ def embed(texts: list[str]) -> np.ndarray:
 @pytest.fixture
 def mixture(mix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """mixture(paraphrases, **keys): four rows of one user turn each, against two items."""
-    monkeypatch.setattr("decontam.embedding.embedder", lambda: embed)
-    monkeypatch.setattr("decontam.embedding.model_folder", lambda: tmp_path)
+    monkeypatch.setattr("decontam.paraphrase.embedding.embedder", lambda: embed)
+    monkeypatch.setattr("decontam.paraphrase.embedding.model_folder", lambda: tmp_path)
     (tmp_path / "evals").mkdir()
     (tmp_path / "evals" / "mine.jsonl").write_text("".join(json.dumps(i) + "\n" for i in ITEMS))
 
@@ -257,6 +257,6 @@ def test_a_judge_nobody_knows(mixture) -> None:
 def test_the_extra_missing_is_said_before_anything_is_read(mixture, monkeypatch) -> None:
     file = mixture(True)
     monkeypatch.undo()
-    monkeypatch.setattr("decontam.embedding.find_spec", lambda name: None)
+    monkeypatch.setattr("decontam.paraphrase.embedding.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install -e '\.\[semantic\]'"):
         _ = plan(load(file)).fingerprints

@@ -1,0 +1,1 @@
+"""Compiled kernels that near-deduplication, decontamination and readers share."""

@@ -1,0 +1,1 @@
+"""From measured matches to decisions and evidence."""

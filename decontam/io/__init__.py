@@ -1,0 +1,1 @@
+"""Rows in, findings and cleaned files out."""

@@ -1,0 +1,1 @@
+"""The second tier: paraphrases, by sentence embeddings and stated facts."""

@@ -1,0 +1,1 @@
+"""From rows to measured matches: candidates, alignment, differences."""

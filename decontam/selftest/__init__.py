@@ -1,0 +1,1 @@
+"""Recall and false alarms, measured on planted leaks."""
