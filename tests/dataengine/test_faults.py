@@ -72,10 +72,11 @@ def step_files(folder: Path) -> dict[Path, int]:
 
 SCATTERING = """
 import sys
-from dataengine import build, exchange
+from dataengine import exchange
+from dataengine.build import app
 from dataengine.stages import shards
 exchange.CACHED, exchange.SCATTERED_BYTES, shards.SHARD_BYTES = 0, 100_000, 50_000
-build.app()
+app()
 """
 """A build of many small shards that holds no parts in the page cache."""
 

@@ -186,7 +186,7 @@ def test_without_what_reads_it_the_extra_is_named(node, monkeypatch):
 
 def test_the_local_path_loads_no_client_of_an_object_store(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from dataengine import build, storage, run\n"
+        "import sys; from pathlib import Path; import dataengine.build, dataengine.run; from dataengine import storage\n"
         "storage.exists(Path('x')); assert not {'s3fs', 'aiobotocore', 'boto3'} & {*sys.modules}"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)

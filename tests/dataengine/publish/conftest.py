@@ -146,7 +146,7 @@ EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 def example(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """`example("quickstart", **keys)`: the folder of an example's build, made once; `change`, if
     given, edits what its mixture says."""
-    from dataengine.build import build
+    from dataengine.build import execute as build
     from dataengine.document import Document
     from dataengine.mixture import load
     from dataengine.plan import plan

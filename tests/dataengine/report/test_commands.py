@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dataengine import diff, query, why
-from dataengine.build import build
+from dataengine.build import execute as build
 from dataengine.built import Built
 from dataengine.document import Document
 from dataengine.errors import UserError

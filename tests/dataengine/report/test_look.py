@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from dataengine import build
+from dataengine.build import app
 from dataengine.built import Built
 from dataengine.errors import UserError
 from dataengine.rows.formats import Record
@@ -32,7 +32,7 @@ def test_a_sample_is_a_part_in_order_and_a_smaller_one_is_a_part_of_it(rows, cou
 def looked(mixture, out, *more):
     """The manifest of a look."""
     words = [str(mixture), "--plan", "--look", "--out", str(out), "--json", *more]
-    done = CliRunner().invoke(build.app, words, catch_exceptions=False)
+    done = CliRunner().invoke(app, words, catch_exceptions=False)
     return json.loads(done.stdout)["manifest"]
 
 
@@ -74,12 +74,12 @@ def test_a_look_never_takes_a_dataset_s_place(mix, built, tmp_path):
     mixture = mix({"a": ROWS})
     built(mixture, "out")
     words = [str(mixture), "--plan", "--look", "--out", str(tmp_path / "out")]
-    failed = CliRunner().invoke(build.app, words)
+    failed = CliRunner().invoke(app, words)
     assert isinstance(failed.exception, UserError)
     assert "holds a build, which a look would replace" in str(failed.exception)
 
 
 @pytest.mark.parametrize("more", [[], ["--plan", "--publish"]])
 def test_look_goes_with_plan(mix, more):
-    failed = CliRunner().invoke(build.app, [str(mix({"a": ROWS})), "--look", *more])
+    failed = CliRunner().invoke(app, [str(mix({"a": ROWS})), "--look", *more])
     assert "--look goes with --plan" in str(failed.exception)
