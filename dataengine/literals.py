@@ -11,6 +11,7 @@ from functools import cache
 from itertools import product
 from re import _constants as told  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,13 +25,21 @@ MOST = 80
 SHORTEST = 2
 """Bytes of a literal; shorter ones stand nearly everywhere."""
 
+FEW_TEXTS = 64
+"""So many texts are searched one by one: to reduce the patterns takes longer."""
+LOCK = Lock()
+
 Literals = frozenset[str]
 NOTHING: Literals = frozenset([""])
 
 
 def matches(texts: pl.Series, patterns: Sequence[re.Pattern[str]]) -> pl.Series:
     """Which texts hold a match of one of the patterns."""
-    wanted = Wanted.by(tuple(patterns))
+    if len(texts) <= FEW_TEXTS:
+        found = [any(pattern.search(text) for pattern in patterns) for text in texts]
+        return pl.Series(found, dtype=pl.Boolean)
+    with LOCK:  # which the other threads need too, and would find out again
+        wanted = Wanted.by(tuple(patterns))
     said, held = texts.to_list(), np.zeros(len(texts), np.bool_)
     there = wanted.there(texts)
     for pattern, sets in zip(patterns, wanted.sets, strict=True):

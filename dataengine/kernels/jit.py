@@ -118,7 +118,7 @@ def is_on_disk(compiled: Any) -> bool:
 
 
 def part(function: Callable, **options: Any) -> Callable:
-    """A kernel that only kernels call, and that raises and prints nothing, and makes and returns no array.
+    """A kernel that only kernels call: it raises and prints nothing, makes and returns no array.
 
     It is optimised and made machine code only as a piece of those that call it, and so kept on disk
     with them alone. Arrays belong to its caller: counting references to those that are passed on,

@@ -86,20 +86,24 @@ def _same(text: str) -> Markup:
 
 def word_diff(before: str, after: str) -> Markup:
     """What words `after` has in place of those of `before`: <del> and <ins>."""
-    old, new = re.findall(r"\s+|\S+", before), re.findall(r"\s+|\S+", after)
-    cut = len(old) > 2 * WORDS or len(new) > 2 * WORDS
-    old, new = old[: 2 * WORDS], new[: 2 * WORDS]
+    # A word with the space before it: every space by itself would be compared with all others.
+    old, new = re.findall(r"\s*\S+|\s+", before), re.findall(r"\s*\S+|\s+", after)
+    cut = len(old) > WORDS or len(new) > WORDS
+    old, new = old[:WORDS], new[:WORDS]
     out = Markup()
-    steps = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    one, other = ([piece.strip() for piece in pieces] for pieces in (old, new))
+    steps = difflib.SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
     if cut and steps[-1][0] != "equal":
         steps.pop()  # where the cut leaves one side longer, nothing differs
     for kind, a, b, c, d in steps:
         if kind == "equal":
-            out += _same("".join(old[a:b]))
+            out += _same("".join(new[c:d]))
             continue
-        if a < b:
-            out += Markup("<del>{}</del>").format(marked("".join(old[a:b])))
-        if c < d:
-            out += Markup("<ins>{}</ins>").format(marked("".join(new[c:d])))
+        was, now = "".join(old[a:b]), "".join(new[c:d])
+        space = now[: len(now) - len(now.lstrip())] if was.startswith(" ") else ""
+        out += visible(space)
+        for mark, told in (("del", was), ("ins", now)):
+            said = marked(told.removeprefix(space))
+            out += Markup("<{0}>{1}</{0}>").format(mark, said) if told else Markup()
     rest = Markup('<span class="gap"> … only the first {} words are compared … </span>')
     return out + (rest.format(WORDS) if cut else Markup())

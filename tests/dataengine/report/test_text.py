@@ -50,5 +50,5 @@ def test_words_that_differ_are_shown_with_what_stands_around_them():
 def test_a_cut_comparison_claims_no_difference_at_the_cut():
     words = " ".join(f"w{n}" for n in range(2 * text.WORDS))
     html = str(word_diff(words, f"extra {words}"))
-    assert "<ins>extra </ins>" in html and "<del>" not in html
+    assert "<ins>extra</ins>" in html and "<del>" not in html
     assert f"only the first {text.WORDS} words are compared" in html

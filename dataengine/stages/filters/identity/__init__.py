@@ -9,14 +9,15 @@ beside it, or was asked who it is. The phrases stand in `english` and `tongues`.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from itertools import pairwise
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import polars as pl
 from pydantic import field_validator
 
-from dataengine.literals import matches
+from dataengine.literals import FEW_TEXTS, matches
 from dataengine.row import Message
 from dataengine.stages.filters import Finding, TurnFilter
 from dataengine.stages.filters.identity.english import (
@@ -83,17 +84,23 @@ SUPPOSED = re.compile(
 """Before a claim that others only suppose."""
 
 
-class Claims(NamedTuple):
-    """The claims of one language, each with its reason; a sentence without `person` is none."""
+@dataclass(frozen=True)
+class Claims:
+    """The claims of one language; a sentence without `person` is none."""
 
     person: re.Pattern[str]
-    phrases: tuple[tuple[str, re.Pattern[str]], ...]
+    names: tuple[str, ...]
+    makers: tuple[str, ...]
 
     @classmethod
     def of(cls, person: str, names: Iterable[str], makers: Iterable[str]) -> "Claims":
-        phrases = [(MODEL, phrase) for phrase in names] + [(MAKER, phrase) for phrase in makers]
-        patterns = tuple((reason, compiled(phrase)) for reason, phrase in phrases)
-        return cls(re.compile(person, re.IGNORECASE), patterns)
+        return cls(re.compile(person, re.IGNORECASE), tuple(names), tuple(makers))
+
+    @cached_property
+    def phrases(self) -> tuple[tuple[str, re.Pattern[str]], ...]:
+        """Each claim with its reason. Compiled when first asked for: most texts name nobody."""
+        said = [(MODEL, name) for name in self.names] + [(MAKER, maker) for maker in self.makers]
+        return tuple((reason, compiled(phrase)) for reason, phrase in said)
 
 
 @cache
@@ -142,15 +149,21 @@ class Identity(TurnFilter):
     def gate(self, texts: pl.DataFrame) -> pl.Series:
         held = texts["text"].str.contains("|".join(self.also)) if self.also else None
         suspects = texts.with_row_index("at").filter(pl.col("text").str.contains(NAMED))
+        few = suspects.height <= FEW_TEXTS
+        places = {*suspects["at"]} if few else self._claiming(suspects)
+        found = pl.Series(range(texts.height), dtype=pl.UInt32).is_in(sorted(places))
+        return found if held is None else found | held
+
+    @staticmethod
+    def _claiming(suspects: pl.DataFrame) -> set[int]:
+        """Of texts that name a model or a maker, those with a claim, whoever is meant."""
         asked = matches(suspects["before"].fill_null(""), [ASKED_WHO, ASKED_MAKER])
         cut = [[text[a:b] for a, b in pairwise(bounds(text))] for text in suspects["text"]]
         said = pl.DataFrame([suspects["at"], pl.Series("said", cut, dtype=pl.List(pl.String))])
         named = said.explode("said").filter(pl.col("said").str.contains(NAMED))
         claim = [phrase for tongue in claims() for _, phrase in tongue.phrases]
         claimed = named["at"].filter(matches(named["said"], claim))
-        places = {*suspects["at"].filter(asked), *claimed}
-        found = pl.Series(range(texts.height), dtype=pl.UInt32).is_in(sorted(places))
-        return found if held is None else found | held
+        return {*suspects["at"].filter(asked), *claimed}
 
     def find(self, text: str, turns: Sequence[Message], number: int) -> Finding | None:
         return self._own(text) or _said(text) or _answered(text, turns[:number])
