@@ -1,6 +1,8 @@
 """Dropped rows: what every stage refused, whole, with reason and evidence."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,9 @@ from dataengine.decisions import Written
 from dataengine.row import schema
 from dataengine.stages.stage import FAILED, recognisable
 from dataengine.view import Table
+
+AHEAD = 16
+"""Parts whose dropped rows are in memory at once."""
 
 
 class Lost:
@@ -36,32 +41,40 @@ class Lost:
             writer.close()
 
 
-def gather(table: Table, decided: Sequence[tuple[Lost, Sequence[Path]]]) -> None:
+def gather(table: Table, decided: Sequence[tuple[Lost, Sequence[Path]]], pool: Executor) -> None:
     """Write the rows that each stage dropped, in the order of stages: a row is the first one's that
     refuses it. `decided` has the stage's decisions on each part."""
-    for number, part in enumerate(table.parts):
-        alive = np.ones(part.rows, np.bool_)
-        for lost, files in decided:
-            gone = Written.read(files[number]).take(alive)
-            if gone.height:
-                _write(table, number, lost, gone)
+    work = partial(_gone, table, [files for _, files in decided])
+    for first in range(0, len(table.parts), AHEAD):
+        for found in pool.map(work, range(first, min(first + AHEAD, len(table.parts)))):
+            for stage, rows in found.items():
+                failed = rows["failed"]
+                lost, _ = decided[stage]
+                lost.add(rows.filter(~failed).drop("failed"))
+                lost.add(_failed(rows.filter(failed)), "-failed")
 
 
-def _write(table: Table, number: int, lost: Lost, gone: pl.DataFrame) -> None:
+def _gone(table: Table, decided: Sequence[Sequence[Path]], number: int) -> dict[int, pl.DataFrame]:
+    """The rows of a part that went, by the place of the stage that dropped them."""
+    alive = np.ones(table.parts[number].rows, np.bool_)
+    found = {place: Written.read(files[number]).take(alive) for place, files in enumerate(decided)}
+    return {place: _rows(table, number, gone) for place, gone in found.items() if gone.height}
+
+
+def _rows(table: Table, number: int, gone: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a part, with why they went and whether a stage failed on them."""
     part = table.parts[number]
     places = gone["place"].to_numpy()
     columns = [name for name in schema(table.kind) if name != "id"]
     rows = part.frame(table.kind, columns, places).with_columns(part.ids(places))
-    rows = rows.select(*schema(table.kind)).with_columns(gone["reason"], gone["evidence"])
-    failed = gone["failed"]
-    lost.add(rows.filter(~failed))
-    lost.add(_failed(rows.filter(failed)), "-failed")
+    told = gone.select("reason", "evidence", "failed").get_columns()
+    return rows.select(*schema(table.kind)).with_columns(told)
 
 
 def _failed(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows that a stage raised on, in the columns of `FAILED`."""
     told = rows.select("source", "reason", "evidence", pl.col("provenance").struct.field("row"))
-    records = rows.drop("reason", "evidence").iter_rows(named=True)
+    records = rows.drop("reason", "evidence", "failed").iter_rows(named=True)
     found = [
         facts | {"record": recognisable(record)}
         for facts, record in zip(told.to_dicts(), records, strict=True)

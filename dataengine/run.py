@@ -95,7 +95,8 @@ class Run:
                 for part in parts:
                     lost.add(pl.read_parquet(part), suffix)
         later = zip(files[self._readers :], self._decided, strict=False)
-        gather(self.table, list(later))
+        with ThreadPoolExecutor(self.workers) as pool:
+            gather(self.table, list(later), pool)
         for lost in files:
             lost.close()
 
