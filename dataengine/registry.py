@@ -93,9 +93,11 @@ class Registry(Generic[T]):
         return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(self.names())}"
 
     def elsewhere(self, name: str) -> str | None:
-        """What to say of a name that a thing of another kind has."""
-        others = (other.what for other in KINDS.values() if other is not self and name in other)
-        return next((f"{name!r} is a {other}, not a {self.what}" for other in others), None)
+        """What to say of a name that things of other kinds have."""
+        others = [other.what for other in KINDS.values() if other is not self and name in other]
+        if not others:
+            return None
+        return f"{name!r} is a {' and a '.join(sorted(others))}, not a {self.what}"
 
     def package(self, name: str) -> str | None:
         """The package that brings a thing, with its version; None of ours."""

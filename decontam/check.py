@@ -63,8 +63,8 @@ def check(
     too short to tell are dropped too. `method="tulu3"` is the published rule (`decontam.tulu3`).
 
     Raises:
-        UserError: rows that cannot be read; the message says where and what to do.
-        SuiteProblem: a suite that would protect nothing.
+        UserError: rows that cannot be read, or a suite that would protect nothing; the message says
+            where and what to do.
     """
     paths = [Path(path) for path in rows]
     protected = [as_suite(suite, policy or {}) for suite in suites]
@@ -117,6 +117,7 @@ def as_suite(suite: AnySuite, policies: Mapping[str, Any]) -> Suite:
 
 
 def hash_of(items: list[Mapping[str, Any]]) -> str:
+    """A hash of a suite's items, in their order."""
     digest = blake2b(digest_size=16)
     for item in items:
         digest.update(repr(sorted(item.items(), key=str)).encode("utf-8", "replace"))

@@ -57,6 +57,7 @@ def marked(text: str, spans: list[dict[str, int]], offset: int = 0) -> str:
 def show(
     found: Findings, suite: str | None, row: str | None, decision: str | None, limit: int
 ) -> str:
+    """Evidence as text to read: matches side by side."""
     lines = found.evidence
     for column, value in (("suite", suite), ("row_id", row), ("decision", decision)):
         if value is not None:
@@ -69,6 +70,7 @@ def show(
 
 
 def page(line: dict[str, Any]) -> str:
+    """One line of evidence as text."""
     parts = [f"{name} {line[name]:.2f}" for name in ("passage", "choices", "answer")
              if line[name] is not None]  # fmt: skip
     changed = [f"{line[f'{name}_replaced']} {name} replaced" for name in ("numbers", "operators")
@@ -99,6 +101,7 @@ def page(line: dict[str, Any]) -> str:
 
 
 def indent(text: str) -> str:
+    """A text, each line four spaces in."""
     return "\n".join(f"    {part}" for part in text.splitlines())
 
 

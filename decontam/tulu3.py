@@ -50,6 +50,7 @@ def grams(words: list[str]) -> Iterator[tuple[int, int]]:
 
 
 def covered(positions: set[int]) -> set[int]:
+    """The tokens that n-grams at some positions cover."""
     return {i + k for i in positions for k in range(N)}
 
 
@@ -120,6 +121,7 @@ def row_matches(
 
 
 def spans(split: list[tuple[str, int, int]], positions: set[int]) -> list[dict[str, int]]:
+    """Stretches of characters of n-grams that overlap."""
     found: list[dict[str, int]] = []
     for i in sorted(positions):
         if i - 1 in positions and found:
@@ -139,6 +141,7 @@ def line(
     text: str,
     prompt: str,
 ) -> dict[str, Any]:
+    """One line of evidence."""
     return dict.fromkeys(EVIDENCE) | {
         "row_id": row_id,
         "source": source,

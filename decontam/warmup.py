@@ -181,6 +181,7 @@ def main() -> None:
 
 
 def said_in_json() -> None:
+    """Compile what reads JSON inside of texts."""
     rows = pa.record_batch({"text": pa.array(['{"asked": "how many"}'], pa.large_string())})
     arrow_batch(rows, "", Columns(), np.arange(1))
 

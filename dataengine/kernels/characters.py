@@ -29,11 +29,13 @@ LONGEST_EQUALS = 3  # more equal signs are a line drawn, not an operator
 
 @inlined
 def is_digit(byte):
+    """Whether a byte is an ASCII digit."""
     return ZERO <= byte <= NINE
 
 
 @inlined
 def is_blank(byte):
+    """Whether a byte is white space within a line."""
     return byte in (SPACE, TABULATOR, RETURN)
 
 

@@ -22,11 +22,13 @@ ENDS = 8
 
 @inlined
 def hash_operator(byte):
+    """The hash of an operator of one byte."""
     return finish((SEED ^ np.uint64(byte)) * SPREAD, OPERATOR)
 
 
 @inlined
 def finish(state, kind):
+    """A hash from the state of its word, with the kind of token in its lowest bits."""
     state = (state ^ (state >> np.uint64(32))) * FINISH
     return (state ^ (state >> np.uint64(32))) & ~CLASS_BITS | np.uint64(kind)
 

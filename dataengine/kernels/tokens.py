@@ -178,6 +178,7 @@ def token_at(data, i, start, end, out, at, spans, base):
 
 @inlined
 def put(out, spans, at, base, token, first, stop):
+    """Write a token and, where spans are asked for, its first byte and one past its last."""
     out[np.uint64(at)] = token
     if base >= 0:
         spans[at - base, 0] = first

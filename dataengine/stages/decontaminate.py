@@ -105,7 +105,7 @@ class Decontaminate(Stage):
 
             try:
                 embedding.model_folder()
-            except ValueError as error:
+            except UserError as error:
                 raise UserError(f"decontaminate: {error}") from None
             found["paraphrases by"] = embedding.MODEL
         if self.review:
@@ -145,7 +145,7 @@ class Decontaminate(Stage):
             raise UserError(f"decontaminate: path: there is no folder {folder}")
         try:
             return suites.load(wanted, folder, hub=folder is None)
-        except ValueError as error:
+        except UserError as error:
             raise UserError(f"decontaminate: {error}") from None
 
     def prepare(self) -> None:
@@ -176,13 +176,8 @@ class Decontaminate(Stage):
         missing = [suite.name for suite in self.suites if suite.missing]
         if missing and context.notify:
             context.notify(f"asked for and NOT CHECKED, no items at hand: {', '.join(missing)}")
-        try:
-            with self._second(context) as second:
-                findings = self._found(looks, table, context, second)
-        except UserError:
-            raise
-        except ValueError as error:
-            raise UserError(f"decontaminate: {error}") from None
+        with self._second(context) as second:
+            findings = self._found(looks, table, context, second)
         if self.paraphrases and self.paraphrases.judge:
             findings = self._judged(findings, self.paraphrases, context)
         figures: dict[str, Any] = {"missing": missing}
@@ -217,7 +212,7 @@ class Decontaminate(Stage):
             suites = [as_suite(s, {}) for s in self._present]
             with storage.kept(kept_in(suites, context.cache)):
                 return Checker.of(suites, context.cache, True)
-        except ValueError as error:
+        except UserError as error:
             raise UserError(f"decontaminate: {error}") from None
 
     @contextmanager

@@ -8,10 +8,10 @@ from decontam.decide.rules import COPY_NATS, FEW_WORDS, RULES, Decision, Each, L
 
 
 def decide(matches: pl.DataFrame) -> pl.DataFrame:
-    """Decided lines of `matches` (as `scan.MATCH`), the best for each row and item, with columns
+    """Decided lines of `matches` (as `scan.MATCH`), the best for each row and item.
 
-    decision (drop, review), rule, score (the agreement), evidence (the nats aligned), wording and
-    needed in addition.
+    Columns in addition: decision (drop, review), rule, score (the agreement), evidence (the nats
+    aligned), wording and needed.
     """
     lines = Lines.of(matches)
     met = first_met(lines)

@@ -284,6 +284,7 @@ class Evidence:
 
 
 def null_below_zero(name: str) -> pl.Expr:
+    """A column without what is below zero, which stands for nothing."""
     return pl.when(pl.col(name) >= 0).then(pl.col(name))
 
 

@@ -27,6 +27,7 @@ def as_dict(policy: Any) -> dict[str, Any]:
 
 
 def apply(evidence: pl.DataFrame, suite: str, policy: dict[str, Any]) -> pl.DataFrame:
+    """Evidence with one suite's policy applied to its lines."""
     decision, reason = evidence["decision"].to_list(), evidence["reason"].to_list()
     for place in (evidence["suite"] == suite).arg_true():
         if verdict := forgiven(evidence.row(place, named=True), policy):
@@ -65,5 +66,6 @@ def only_phrase(line: dict[str, Any], phrase: str) -> bool:
 
 
 def words(text: str) -> set[int]:
+    """The words of a text, as hashes, without operators."""
     hashes, _ = tokenise(*pack([text]))
     return set(hashes[(hashes & CLASS_BITS) != OPERATOR].tolist())

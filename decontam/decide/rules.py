@@ -138,6 +138,7 @@ def word_by_word(lines: "Seen | Lines") -> Each:
 
 
 def always(lines: "Seen | Lines") -> Each:
+    """A condition that every line meets."""
     return np.ones(len(lines.share), np.bool_)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from dataengine.errors import UserError
 from dataengine.kernels.jit import cache_folder
 from dataengine.kernels.packed import pack
 from dataengine.kernels.tokens import tokenise
@@ -29,7 +30,6 @@ from decontam.index.items import (
     QUESTION,
     SHARED,
     Suite,
-    SuiteProblem,
     part_texts,
 )
 from decontam.index.seeds import Wholes, choose_seeds
@@ -41,7 +41,7 @@ from decontam.text.words import split_words
 
 __all__ = [
     "ANSWER", "CHOICES", "NAT", "PARTS", "PASSAGE", "QUESTION", "SHARED", "Index", "Suite",
-    "SuiteProblem", "load_or_build",
+    "load_or_build",
 ]  # fmt: skip
 
 VERSION = 23
@@ -166,7 +166,7 @@ class Gathered(NamedTuple):
 
 
 def gathered(suites: list[Suite]) -> Gathered:
-    """The items of `suites`. Raises `SuiteProblem` for a suite that protects nothing."""
+    """The items of `suites`. Raises `UserError` for a suite that protects nothing."""
     texts: dict[tuple[int, str], int] = {}
     found = Gathered([], [], [], [], [], [], [])
     for number, suite in enumerate(suites):
@@ -179,16 +179,16 @@ def gathered(suites: list[Suite]) -> Gathered:
                     if parts[part] == len(found.group):
                         found.group.append(number * len(PARTS) + part)
             if parts[QUESTION] < 0:
-                raise SuiteProblem(f"suite {suite.name}: item {item.get('id')!r} has no prompt")
+                raise UserError(f"suite {suite.name}: item {item.get('id')!r} has no prompt")
             if (item_id := str(item["id"])) in seen:
-                raise SuiteProblem(f"suite {suite.name}: the id {item_id!r} is used twice")
+                raise UserError(f"suite {suite.name}: the id {item_id!r} is used twice")
             seen.add(item_id)
             found.parts.append(tuple(parts))
             found.suite.append(number)
             found.ids.append(item_id)
             found.answers.append(str(item.get("answer")))
         if not seen:
-            raise SuiteProblem(f"suite {suite.name}: no items; it would protect nothing")
+            raise UserError(f"suite {suite.name}: no items; it would protect nothing")
         told = {"name": suite.name, "tier": suite.tier, "items": len(seen), "hash": suite.hash}
         found.suites.append(told)
     found.texts.extend(texts)
@@ -196,7 +196,7 @@ def gathered(suites: list[Suite]) -> Gathered:
 
 
 def build(suites: list[Suite]) -> Index:
-    """Index the items of `suites`. Raises `SuiteProblem` for one that protects nothing."""
+    """Index the items of `suites`. Raises `UserError` for one that protects nothing."""
     found = gathered(suites)
     part = np.array([part for part, _ in found.texts], np.uint8)
     texts = [text for _, text in found.texts]

@@ -15,10 +15,6 @@ SHARED = 5
 DRAWING = re.compile(r"\[asy\].*?(?:\[/asy\]|\Z)", re.DOTALL)
 
 
-class SuiteProblem(ValueError):
-    """A suite that cannot be protected: which, and why."""
-
-
 @dataclass(frozen=True)
 class Suite:
     """Eval items to protect. `items` gives dicts with id, prompt, answer?, choices?, passage?."""

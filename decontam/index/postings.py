@@ -30,16 +30,19 @@ def packed(weight: Any, reference: Any, place: Any) -> Any:
 
 @inlined
 def weight_of(posting):
+    """The weight of a posting's seed."""
     return posting >> PLACE_BITS + REFERENCE_BITS
 
 
 @inlined
 def reference_of(posting):
+    """The reference that a posting leads to."""
     return posting >> PLACE_BITS & REFERENCES
 
 
 @inlined
 def place_of(posting):
+    """The word of the reference at which a posting's seed begins."""
     return posting & PLACES
 
 

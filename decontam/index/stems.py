@@ -127,6 +127,7 @@ def count_inside(words, offsets, question, known, bounds, inside):
 
 @kernel
 def whole_hashes(words, offsets, out):
+    """A hash of all words of each text, into `out`."""
     for text in range(len(offsets) - 1):
         out[text] = whole(words, offsets[text], offsets[text + 1])
     return out

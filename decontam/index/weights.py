@@ -47,6 +47,7 @@ def word_weights(
 
 
 def sums(weights: NDArray[np.float32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The sum of the weights of each text, shape (texts,)."""
     cumulative = np.concatenate([[0.0], np.cumsum(weights, dtype=np.float64)])
     return (cumulative[offsets[1:]] - cumulative[offsets[:-1]]).astype(np.float32)
 
@@ -76,6 +77,7 @@ def contexts(words, offsets, group):  # type: ignore[no-untyped-def]
 
 @kernel
 def fill_contexts(words, offsets, group, context, continued):
+    """For each word a hash of its group and the two before it, and whether it goes on."""
     for text in range(len(offsets) - 1):
         salt = mix(START, np.uint64(group[text]))
         before, last = salt, START
@@ -110,6 +112,7 @@ def mark_frequent(keys, counters, frequent):
 
 @kernel
 def count_holders(keys, holder, order, counts):
+    """How many different holders each key has, where `order` sorts the keys."""
     start = 0
     while start < len(order):
         key = keys[order[start]]

@@ -113,6 +113,7 @@ def with_evidence(found: Findings, evidence: pl.DataFrame) -> Findings:
 def tables(
     decisions: pl.DataFrame, suites: list[dict[str, Any]], counts: dict[str, int]
 ) -> dict[str, Any]:
+    """The report's tables: items found by suite and source, and verdicts by source."""
     items = {suite["name"]: suite["items"] for suite in suites}
     dropped = decisions.filter(pl.col("decision") == "drop")
     pairs = dropped.group_by("suite", "source").agg(

@@ -75,6 +75,7 @@ def plain_length(data, i, end):
 
 @inlined
 def is_stop(byte):
+    """Whether a byte ends a run of plain bytes in a string."""
     return byte in (QUOTE, BACKSLASH, NEWLINE)
 
 
@@ -94,6 +95,7 @@ def string_end(data, i, end):
 
 @part
 def hex_code(data, i):
+    """The code of four hexadecimal digits."""
     return HEX[data[i]] << 12 | HEX[data[i + 1]] << 8 | HEX[data[i + 2]] << 4 | HEX[data[i + 3]]
 
 
@@ -150,6 +152,7 @@ def unescape(data, i, end, out, at):
 
 @part
 def put_utf8(out, at, code):
+    """Write a code point in UTF-8; returns where the next goes."""
     if code < 0x80:
         out[at] = code
         return at + 1
@@ -171,6 +174,7 @@ def put_utf8(out, at, code):
 
 @inlined
 def contains(hashes, key):
+    """Whether a hash is among some."""
     found = False
     for i in range(len(hashes)):
         found |= hashes[i] == key
@@ -344,6 +348,7 @@ def find_json(data, offsets, which):
 
 @inlined
 def is_blank(byte):
+    """Whether a byte is JSON's white space."""
     return byte == 32 or byte == 9 or byte == 10 or byte == 13
 
 

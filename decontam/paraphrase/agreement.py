@@ -110,6 +110,7 @@ def quantities(text: str) -> tuple[list[Fraction], frozenset[Fraction]]:
 
 
 def digits(token: str) -> Fraction:
+    """A number written in digits, a fraction too, as its value."""
     above, _, below = token.replace(",", "").partition("/")
     value = Fraction(above)
     return value / int(below) if below and int(below) else value

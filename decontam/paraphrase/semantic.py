@@ -110,6 +110,7 @@ def verdict(
 
 
 def bounded(cosine: float) -> float:
+    """A cosine between what is retrieved at all and 1."""
     return min(max(cosine, RETRIEVED), 1.0)
 
 

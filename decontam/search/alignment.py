@@ -155,11 +155,13 @@ def gather(reference, window, match):
 
 @part
 def short_trigram(words, i):
+    """The trigram at a word of a reference, whose words have 32 bits."""
     return trigram(np.uint64(words[i]), np.uint64(words[i + 1]), np.uint64(words[i + 2]))
 
 
 @part
 def same_trigram(reference, i, window, k):
+    """Whether three words of a reference and three of a window are the same."""
     if k + 2 >= len(window):
         return False
     same = reference[i] == window[k] and reference[i + 1] == window[k + 1]
@@ -294,6 +296,7 @@ def narrowed(words, low, high, windows):
 
 @allocating
 def in_nats(weights, start, end, nats):
+    """The weights of a reference's words in nats, in the scratch buffer `nats`."""
     for i in range(end - start):
         nats[i] = weights[start + i] * np.float32(NAT)
     return nats[: end - start]

@@ -17,6 +17,7 @@ LONGEST_NAME, MOST_GAPS = 10, 64
 
 @inlined
 def is_number(word):
+    """Whether a word is a number in digits."""
     return word & np.uint32(3) == np.uint32(NUMBER)
 
 

@@ -14,6 +14,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
+from dataengine.errors import UserError
 from dataengine.rows.formats import records
 from dataengine.rows.texts import texts
 from decontam.check import check
@@ -101,7 +102,7 @@ def selftest(
     suites = [as_suite(suite, {}) for suite in suites]
     turns = own_turns(rows)
     if not turns:
-        raise ValueError("--rows: no turn of 20 to 600 characters to plant leaks beside")
+        raise UserError("--rows: no turn of 20 to 600 characters to plant leaks beside")
     planted, labels = plant(suites, turns, per_kind, seed)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "planted.jsonl"
@@ -113,6 +114,7 @@ def selftest(
 
 
 def report(found: Any, labels: dict[str, tuple[Kind, str]], rows: list[Any]) -> str:
+    """The table of a self-test as text."""
     dropped = found.dropped
     seen = set(found.decisions["row_id"])
     right = set(found.decisions.select("row_id", "eval_id").iter_rows())

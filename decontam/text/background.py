@@ -51,6 +51,7 @@ def nats_of(
 
 @kernel
 def fill_nats(keys, known, level, bounds, nats):
+    """The nats of each trigram that the background table knows."""
     for i in range(len(keys)):
         place = place_among(keys[i], known, bounds)
         if place >= 0:
@@ -89,6 +90,7 @@ def frequent(
 
 
 def all_trigrams(words: NDArray[np.uint64], offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """The different trigrams of some texts."""
     grams, values = np.zeros(len(words), np.uint64), np.zeros(len(words), np.float32)
     every = np.ones(len(offsets) - 1, np.bool_)
     fill_trigrams(words, np.ones(len(words), np.float32), offsets, every, grams, values)

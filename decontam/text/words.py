@@ -217,6 +217,7 @@ def split_words(hashes: Hashes, offsets: Offsets, buffers: ScratchBuffers | None
 
 
 def words_of(texts: list[str]) -> Words:
+    """Texts as words."""
     return split_words(*tokenise(*pack(texts)))
 
 

@@ -85,7 +85,7 @@ def test_a_plan_prints_itself_and_knows_what_is_done(mixture):
         ({"nme": 1}, "mixture: nme: unknown key 'nme'; did you mean name?"),
         ({"sources": [{"name": "a", "path": "b.jsonl", "rows": 0}]}, "mixture: sources[0].rows:"),
         ({"filters": [object()]}, "mixture: filters[0]: object is no plain value"),
-        ({"filters": ["gsm8k"]}, "'gsm8k' is a verifier, not a filter"),
+        ({"filters": ["gsm8k"]}, "verifier, not a filter"),
         ({"filters": ["emty_turns"]}, "unknown filter 'emty_turns'; did you mean empty_turns?"),
     ],
 )

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dataengine.errors import UserError
 from decontam.check import check
-from decontam.index.index import Suite, SuiteProblem, build
+from decontam.index.index import Suite, build
 from decontam.io.batches import read_batches
 from decontam.search.scan import Scanner
 
@@ -62,12 +63,12 @@ def test_rows_that_are_all_the_same_leak_are_all_dropped(tmp_path: Path) -> None
 
 
 def test_suites_that_protect_nothing_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(SuiteProblem, match="suite s: no items"):
+    with pytest.raises(UserError, match="suite s: no items"):
         run(tmp_path, ["x"], ("s", "extra", [], None))
-    with pytest.raises(SuiteProblem, match="suite s: item 'i' has no prompt"):
+    with pytest.raises(UserError, match="suite s: item 'i' has no prompt"):
         run(tmp_path, ["x"], ("s", "extra", [{"id": "i", "prompt": ""}], None))
     twice = [{"id": "i", "prompt": "one?"}, {"id": "i", "prompt": "two?"}]
-    with pytest.raises(SuiteProblem, match="suite s: the id 'i' is used twice"):
+    with pytest.raises(UserError, match="suite s: the id 'i' is used twice"):
         run(tmp_path, ["x"], ("s", "extra", twice, None))
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from dataengine.errors import UserError
 from decontam.check import check
-from decontam.index.index import SuiteProblem
 
 ITEMS = [
     {
@@ -376,7 +375,7 @@ def test_bad_input_is_one_line_that_says_where(tmp_path: Path) -> None:
         check([path], SUITES, cache=tmp_path)
     with pytest.raises(UserError, match="No such file"):
         check([tmp_path / "absent.jsonl"], SUITES, cache=tmp_path)
-    with pytest.raises(SuiteProblem, match="suite empty: no items"):
+    with pytest.raises(UserError, match="suite empty: no items"):
         check([path], [("empty", "extra", [], None)], cache=tmp_path)
-    with pytest.raises(SuiteProblem, match="item 'x' has no prompt"):
+    with pytest.raises(UserError, match="item 'x' has no prompt"):
         check([path], [("bad", "extra", [{"id": "x", "prompt": " "}], None)], cache=tmp_path)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataengine.kernels.room import Room
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dataengine.kernels.scratch import ScratchBuffers
 from decontam.check import Checker, as_suite
 from decontam.index.index import load_or_build
 from decontam.io.batches import Columns, read_batches
@@ -33,14 +33,14 @@ def checker(tmp_path_factory: pytest.TempPathFactory) -> Checker:
 @pytest.fixture(autouse=True)
 def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scratch arrays hold what is in no text, so that what was never set is seen."""
-    array = Room.array
+    array = ScratchBuffers.array
 
-    def filled(self: Room, name: str, size: int, kind: type) -> np.ndarray:
+    def filled(self: ScratchBuffers, name: str, size: int, kind: type) -> np.ndarray:
         given = array(self, name, size, kind)
         given.fill(POISON if kind is np.int64 else 0)
         return given
 
-    monkeypatch.setattr(Room, "array", filled)
+    monkeypatch.setattr(ScratchBuffers, "array", filled)
 
 
 def evidence(checker: Checker, file: Path, turns: list[str]) -> list[dict]:

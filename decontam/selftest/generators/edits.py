@@ -110,6 +110,7 @@ def code_renamed(text: str, item: Item, rng: random.Random, filler: Filler) -> l
 
 
 def other_numbers(text: str, item: Item, rng: random.Random, filler: Filler) -> list[str] | None:
+    """The item with other numbers."""
     if item.get("passage") or len(re.findall(r"\d+", text)) < 2:
         return None
     return [re.sub(r"\d+", lambda m: str(int(m[0][:9]) + rng.randint(3, 89)), text)]

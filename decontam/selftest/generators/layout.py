@@ -29,6 +29,7 @@ TRADITIONAL = {new: old for old, new in SIMPLIFIED.items()}
 
 
 def bare(text: str, *_: Any) -> list[str]:
+    """Without punctuation, in lower case."""
     kept = "".join(c for c in text if c.isalnum() or c.isspace() or UNSPACED.match(c))
     return [kept.lower()]
 
@@ -115,6 +116,7 @@ def code_in_fence(text: str, item: Item, rng: random.Random, filler: Filler) -> 
 
 
 def shuffled(text: str, item: Item, rng: random.Random, filler: Filler) -> list[str] | None:
+    """The choices in another order and style."""
     choices = [str(choice) for choice in item.get("choices") or []]
     if len(choices) < 2:
         return None
@@ -125,6 +127,7 @@ def shuffled(text: str, item: Item, rng: random.Random, filler: Filler) -> list[
 
 
 def short_lines(text: str, *_: Any) -> list[str]:
+    """Broken into lines of some 30 characters."""
     pieces, line, lines = WORD.findall(text), "", []
     for piece in pieces:
         line += " " if piece.isspace() else piece
@@ -135,5 +138,6 @@ def short_lines(text: str, *_: Any) -> list[str]:
 
 
 def two_turns(text: str, item: Item, rng: random.Random, filler: Filler) -> list[str] | None:
+    """Cut after a sentence, into two turns."""
     cut = next((m.end() for m in SENTENCE.finditer(text) if m.end() > len(text) // 3), 0)
     return [text[:cut], "I see.", text[cut:]] if cut and len(text) >= 120 else None

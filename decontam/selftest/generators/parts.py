@@ -35,22 +35,26 @@ def solution(text: str, item: Item, rng: random.Random, filler: Filler) -> list[
 
 
 def passage_alone(text: str, item: Item, *_: Any) -> list[str] | None:
+    """The passage without its question."""
     return [f"Summarise this text.\n\n{item['passage']}"] if item.get("passage") else None
 
 
 def question_alone(text: str, item: Item, *_: Any) -> list[str] | None:
+    """The question without its passage."""
     return [str(item["prompt"])] if item.get("passage") else None
 
 
 def passage_and_other(
     text: str, item: Item, rng: random.Random, filler: Filler
 ) -> list[str] | None:
+    """The passage with another task."""
     if not item.get("passage"):
         return None
     return [f"{item['passage']}\n\nWhat would be a good title for this text, and why?"]
 
 
 def eight_words(text: str, item: Item, rng: random.Random, filler: Filler) -> list[str] | None:
+    """Eight words of the item in other text."""
     pieces, words = split_words(str(item["prompt"]))
     if len(words) < 24:
         return None
@@ -73,6 +77,7 @@ def one_sentence(text: str, item: Item, rng: random.Random, filler: Filler) -> l
 
 
 def other_subject(text: str, item: Item, rng: random.Random, filler: Filler) -> list[str] | None:
+    """The first half of a question about something else."""
     pieces, words = split_words(str(item["prompt"]))
     if not 6 <= len(words) <= 14:
         return None
