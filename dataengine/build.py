@@ -98,7 +98,7 @@ def main(
             raise UserError("--look goes with --plan: it builds a sample, never the dataset")
         folder = out or Path("builds") / f"{described.name}-look"
         found = _look(Sample.of(described, limit or SAMPLED), folder, workers, work, as_json)
-        _tell(found, folder, None, None, as_json)
+        _tell(found, None, None, as_json)
         return
     if plan_only:
         steps_lie = storage.local(work) if work else folder / ".work"
@@ -111,7 +111,7 @@ def main(
     if dry_run and not publish:
         raise UserError("--dry-run shows what --publish would: say --publish --dry-run")
     if publish:
-        _place(mixture, described, dry_run)
+        _refuse_unready(mixture, described, dry_run)
     gone = _gone(described) if publish else None
     built = finished(described.document, folder) if gone else None
     if built is None:
@@ -135,24 +135,22 @@ def main(
         push = built.push(allow_unknown_licence=allow_unknown_licence)
     elif publish:
         done = built.publish(allow_unknown_licence=allow_unknown_licence)
-    _tell(built, folder, done, push, as_json)
+    _tell(built, done, push, as_json)
 
 
-def _tell(
-    built: Built,
-    folder: Path,
-    done: hub.Published | None,
-    push: hub.Push | None,
-    as_json: bool,
-) -> None:
+def _tell(built: Built, done: hub.Published | None, push: hub.Push | None, as_json: bool) -> None:
     """Print what was built, for people or for programs."""
     if as_json:
-        told = {"out": str(folder), "url": done.url if done else None, "manifest": built.manifest}
+        told = {
+            "out": str(built.folder),
+            "url": done.url if done else None,
+            "manifest": built.manifest,
+        }
         if push:
             told["push"] = push.told()
         print(json.dumps(told, ensure_ascii=False))
     else:
-        show_build(built.manifest, folder, done)
+        show_build(built.manifest, built.folder, done)
         if push:
             show_push(push)
 
@@ -344,8 +342,8 @@ def _write_all_lost(run: Run, folder: Path) -> None:
             linked(table, folder / f"{name}-{table.name}")
 
 
-def _place(file: Path, described: Mixture, dry_run: bool) -> None:
-    """Find out before the build what would keep it from being published after it."""
+def _refuse_unready(file: Path, described: Mixture, dry_run: bool) -> None:
+    """Stop before a build that could not be published after it."""
     if described.publish is None:
         raise UserError(
             f"{file}: says no publish: {{repo: me/name}}, so --publish has no place to go"

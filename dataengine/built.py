@@ -115,11 +115,12 @@ class Built(NamedTuple):
     def evidence(self, name: str = "evidence") -> pl.DataFrame:
         """An evidence table by its name: `evidence` is decontamination's, others are `decisions`,
         `pass_rates`, `candidates`, `judgements`; empty where no stage wrote it."""
-        return _joined(map(pl.read_parquet, self.evidence_files(name)))
+        return _joined(map(pl.read_parquet, self.files(name)))
 
-    def evidence_files(self, name: str) -> list[Path]:
-        """The files of the evidence tables of one name."""
-        return [table.file for table in self.tables() if table.name == name]
+    def files(self, name: str, stage: str | None = None) -> list[Path]:
+        """The files of the tables in `dropped/` of one name, of one stage where it is told."""
+        named = (table for table in self.tables() if table.name == name)
+        return [table.file for table in named if stage in (None, table.stage)]
 
     @property
     def card(self) -> str:
@@ -169,15 +170,19 @@ class Built(NamedTuple):
         """Where to publish, and whether for oneself, once nothing unchecked stands in the way."""
         from dataengine.publish.hub import require_checked
 
-        asked = self._mixture()
+        asked = self.mixture
         said = asked.get("publish") or {}
         place = repo or said.get("repo")
         if not place:
-            raise UserError(f"{self.folder}: the mixture names no publish: {{repo: me/name}}")
+            raise UserError(
+                f"{self.folder}: its mixture names no publish.repo; say --repo OWNER/NAME, in "
+                "Python repo="
+            )
         require_checked(self.manifest, (asked.get("decontaminate") or {}).get("missing"))
         return place, bool(said.get("private", True)) if private is None else private
 
-    def _mixture(self) -> dict[str, Any]:
+    @property
+    def mixture(self) -> dict[str, Any]:
         """The mixture as it was built."""
         from dataengine.document import Document
 
@@ -243,6 +248,12 @@ def matching(file: Path, ids: pl.Series) -> list[dict[str, Any]]:
     """The rows of a file that have one of these ids."""
     held = pl.read_parquet(file, columns=["id"])["id"]
     return rows_at(file, held.is_in(ids.implode()).arg_true().to_list())
+
+
+def drawn(file: Path, most: int) -> list[dict[str, Any]]:
+    """At most so many rows of a file, drawn by hash: a row's id is one."""
+    ids = pl.read_parquet(file, columns=["id"]).with_row_index("at").sort("id", "at")
+    return rows_at(file, ids["at"].head(most).to_list())
 
 
 def rows_at(file: Path, places: Iterable[int]) -> list[dict[str, Any]]:

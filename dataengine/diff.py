@@ -11,7 +11,6 @@ import typer
 
 from dataengine.built import Built
 from dataengine.command import command, run_command
-from dataengine.document import Document
 
 Changes = dict[str, Any]
 
@@ -90,7 +89,7 @@ def _counted(rows: pl.DataFrame, *by: str) -> list[Changes]:
 
 def _settings(built: Built) -> dict[str, str]:
     """Every value of the mixture by its place in it; sources by their names."""
-    data = dict(Document(built.folder / "mixture.lock.yaml").data)
+    data = dict(built.mixture)
     data["sources"] = {entry["name"]: entry for entry in data["sources"]}
     return {key: value for key, value in _flat(data, "") if key != "base"}
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from dataengine.decisions import Written
 from dataengine.row import schema
 from dataengine.stages.stage import FAILED, recognisable
-from dataengine.view import Table
+from dataengine.view import Table, View
 
 AHEAD = 16
 """Parts whose dropped rows are in memory at once."""
@@ -63,12 +63,9 @@ def _gone(table: Table, decided: Sequence[Sequence[Path]], number: int) -> dict[
 
 def _rows(table: Table, number: int, gone: pl.DataFrame) -> pl.DataFrame:
     """Rows of a part, with why they went and whether a stage failed on them."""
-    part = table.parts[number]
     places = gone["place"].to_numpy()
-    columns = [name for name in schema(table.kind) if name != "id"]
-    rows = part.frame(table.kind, columns, places).with_columns(part.ids(places))
-    told = gone.select("reason", "evidence", "failed").get_columns()
-    return rows.select(*schema(table.kind)).with_columns(told)
+    view = View(table.parts[number], table.sources[number], table.kind, places)
+    return view.frame(*schema(table.kind)).with_columns(gone.drop("place").get_columns())
 
 
 def _failed(rows: pl.DataFrame) -> pl.DataFrame:

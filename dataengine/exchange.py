@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from dataengine import storage
-from dataengine.parts import framed
+from dataengine.parts import arrow, framed
 from dataengine.row import schema
 from dataengine.stages.stage import Context
 from dataengine.view import Table
@@ -118,7 +118,7 @@ def scatter(table: Table, wanted: pl.DataFrame, count: int, file: Path) -> Path:
     rows = rows_of(table, wanted)
     ordered = wanted.with_row_index("at").sort("bucket", "to")
     edges = ordered["bucket"].search_sorted(pl.Series(range(count + 1)), side="left").to_list()
-    held = rows[ordered["at"]].to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks()
+    held = arrow(rows[ordered["at"]]).combine_chunks()
     partial = file.with_name(f"tmp-{file.name}")
     options = pa.ipc.IpcWriteOptions(compression="lz4")
     with (

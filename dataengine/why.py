@@ -220,7 +220,7 @@ def _duplicates(built: Built, id: str) -> list[Life]:
 def _items(built: Built, id: str) -> list[Life]:
     """The eval items that it resembles, the most alike first."""
     found: list[Life] = []
-    for file in built.evidence_files("evidence"):
+    for file in built.files("evidence"):
         mine = pl.scan_parquet(file).filter(pl.col("row_id") == id)
         found += mine.sort("score", descending=True).select(*BESIDE).collect().to_dicts()
     return found

@@ -1,28 +1,25 @@
-"""On a first run kernels compile in processes of their own, while rows are read.
+"""Warm-up: on a first run the kernels of decontamination compile while rows are read.
 
-Compiling is Python's work, so a second thread would only wait. Numba leaves what such a process
-compiled on disk, where this one finds it. The scan's kernels, half of all, have a process
-(`compile_ahead`); what else a build needs is compiled in another, one chore after the other
-(`begin`), so that kernels which share parts compile them once.
+The scan's kernels, half of all, have a process of their own (`compile_ahead`); those of the index
+and the evidence compile in the one that a build has for what else it needs
+(`dataengine.kernels.compile_process`).
 """
 
 import atexit
-import gc
 import subprocess
 import sys
-import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import fields
 from functools import cache, partial
-from importlib import import_module
 from typing import Any, get_args
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from dataengine.kernels.compile_process import begin
 from dataengine.kernels.jit import announce, is_on_disk
 from dataengine.kernels.packed import pack
 from decontam.decide.evidence import Evidence, locate
@@ -32,8 +29,8 @@ from decontam.io.jsonl import Texts
 from decontam.search import scan
 from decontam.search.measure import Measured, measure
 
-COMMAND = "from decontam.warmup import lean, main; lean(); main()"
-CHORES = "from decontam.warmup import chores; chores()"
+LEAN = "from dataengine.kernels.compile_process import lean; lean(); "
+COMMAND = f"{LEAN}from decontam.warmup import main; main()"
 READING = "decontam.warmup:read"
 ITEM = {
     "id": "1",
@@ -41,78 +38,9 @@ ITEM = {
 }
 
 
-class Chores:
-    """A process that calls functions, one after the other."""
-
-    def __init__(self) -> None:
-        command = [sys.executable, "-c", CHORES]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        self.process: Any = subprocess.Popen(command, text=True, **pipes)  # type: ignore[call-overload]
-        atexit.register(self.process.kill)
-        self.done: dict[str, threading.Event] = {}
-        threading.Thread(target=self._hear, daemon=True).start()
-
-    def begin(self, function: str) -> None:
-        """Have `module:name` called, once."""
-        if function in self.done:
-            return
-        self.done[function] = threading.Event()
-        try:
-            print(function, file=self.process.stdin, flush=True)
-        except OSError:  # it ended by itself: kernels compile where they are used
-            self.done[function].set()
-
-    def wait(self, function: str) -> None:
-        """Until it was called, if it was to be; what failed there is compiled where it is used."""
-        if function in self.done:
-            self.done[function].wait()
-
-    def _hear(self) -> None:
-        for line in self.process.stdout:
-            self.done[line.strip()].set()
-        self.process.wait()
-        for event in list(self.done.values()):
-            event.set()
-
-
-@cache
-def _chores() -> Chores:
-    return Chores()
-
-
-def begin(function: str, kernel: Any) -> None:
-    """Have `module:name` compile kernels meanwhile, unless the last of them is on disk."""
-    if not is_on_disk(kernel):
-        announce()
-        _chores().begin(function)
-
-
-def wait(function: str) -> None:
-    """Until what `begin` began is done."""
-    if _chores.cache_info().currsize:
-        _chores().wait(function)
-
-
 def read_ahead() -> None:
     """Have compiled what reads rows and items, and what shows where they agree."""
     begin(READING, locate)
-
-
-def chores() -> None:
-    """The process: call what standard input names, and name it once it is done."""
-    lean()
-    for line in sys.stdin:
-        module, name = line.strip().split(":")
-        with suppress(Exception):
-            getattr(import_module(module), name)()
-        print(line, end="", flush=True)
-
-
-def lean() -> None:
-    """Without what only takes time in a process that compiles and ends: collecting garbage, and
-    scipy, in which numba would look for the linear algebra that no kernel uses."""
-    gc.disable()
-    sys.modules["scipy"] = None  # type: ignore[assignment]
 
 
 @cache
@@ -159,7 +87,7 @@ def _type_of(annotation: Any) -> Any:
 
 
 def main() -> None:
-    """Scan a row of one word, and read one that holds JSON."""
+    """The process: scan a row of one word, and read one that holds JSON."""
     said_in_json()
     # These would need the tokeniser's kernels, which the other process compiles meanwhile.
     vars(scan).update(dict.fromkeys(("letters", "numerals"), partial(np.zeros, 1, np.uint32)))

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from dataengine.publish import audited
-from dataengine.publish.columns import columns
+from dataengine.publish.data_dictionary import columns
 from dataengine.publish.licence import ASKS, RANKS, Licence, binding, hub_keys, in_force
 from dataengine.publish.origins import origin, places
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from dataengine.built import Built
 from dataengine.publish import audited, card
-from dataengine.publish.columns import described
+from dataengine.publish.data_dictionary import described
 from dataengine.publish.licence import binding, in_force
 from dataengine.publish.origins import origin
 

@@ -14,8 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from markupsafe import Markup
 
-from dataengine.built import Built, rows_at
-from dataengine.document import Document
+from dataengine.built import Built, drawn
 from dataengine.published import read, stored
 from dataengine.report.beside import numbers
 from dataengine.report.charts import line
@@ -57,20 +56,20 @@ def curves(built: Built) -> Iterator[Curve]:
 
 def _settings(built: Built) -> dict[str, Any]:
     """How the mixture sets deduplication."""
-    found = Document(built.folder / "mixture.lock.yaml").data.get("dedup") or {}
+    found = built.mixture.get("dedup") or {}
     return {name: value if isinstance(value, dict) else {} for name, value in found.items()}
 
 
 def _filter(built: Built, name: str) -> dict[str, Any]:
     """How the mixture sets a filter."""
-    given = Document(built.folder / "mixture.lock.yaml").data.get("filters") or []
+    given = built.mixture.get("filters") or []
     found = [entry[name] for entry in given if isinstance(entry, dict) and name in entry]
     return found[0] or {} if found else {}
 
 
 def _lost(built: Built, stage: str) -> pl.DataFrame:
     """The ids and evidence of the rows that one stage dropped."""
-    files = [t.file for t in built.tables() if t.name == "dropped" and t.stage == stage]
+    files = built.files("dropped", stage)
     read = [pl.read_parquet(file, columns=["id", "evidence"]) for file in files]
     return pl.concat([pl.DataFrame(schema={"id": pl.String, "evidence": pl.String}), *read])
 
@@ -103,9 +102,9 @@ def _repetition(built: Built) -> Curve | None:
     kind = built.manifest["kind"]
     if kind == "rlvr":
         return None
-    lost = [t.file for t in built.tables() if t.name == "dropped" and t.stage == "repetition"]
+    lost = built.files("dropped", "repetition")
     there = max(built.data(), key=lambda held: pq.read_metadata(held[1]).num_rows)[1]
-    stayed, went = _first(there), [row for file in lost for row in _some(file)]
+    stayed, went = _first(there), [row for file in lost for row in drawn(file, DRAWN)]
     if not stayed:
         return None
     kept = sum(split["rows"] for split in built.manifest["splits"].values())
@@ -133,11 +132,6 @@ def _first(file: Any) -> list[dict[str, Any]]:
             if sum(table.num_rows for table in read) < DRAWN:
                 read.append(parquet.read_row_group(group))
     return stored(pa.concat_tables(read)[:DRAWN]).to_dicts() if read else []
-
-
-def _some(file: Any) -> list[dict[str, Any]]:
-    ids = pl.read_parquet(file, columns=["id"]).with_row_index("at").sort("id", "at")
-    return rows_at(file, ids["at"].head(DRAWN).to_list())
 
 
 def _again(row: dict[str, Any], kind: Any) -> float:
@@ -177,7 +171,7 @@ def _measured_anew(built: Built, set_to: dict[str, Any]) -> pl.Series:
     from dataengine.dedup.near import LOWEST, duplicates  # numba
 
     files = [file for _, file in built.data()]
-    files += [t.file for t in built.tables() if t.name == "dropped" and t.stage == "near_dedup"]
+    files += built.files("dropped", "near_dedup")
     how = {key: set_to[key] for key in ("side", "shingle", "keep") if key in set_to}
     columns = ("id", "source", *conversation(built.manifest["kind"]))
     with tempfile.TemporaryDirectory() as folder:
@@ -190,7 +184,7 @@ def _measured_anew(built: Built, set_to: dict[str, Any]) -> pl.Series:
 
 
 def _decontaminated(built: Built) -> Curve | None:
-    files = built.evidence_files("decisions") and built.evidence_files("evidence")
+    files = built.files("decisions") and built.files("evidence")
     if not files:
         return None
     found = pl.concat(pl.scan_parquet(file).select("row_id", "score") for file in files)
@@ -205,12 +199,12 @@ def _decontaminated(built: Built) -> Curve | None:
 
 def _passed(built: Built) -> Curve | None:
     """Of every prompt that was measured, those outside the band too."""
-    return _at_least("Pass rate", "pass_rate", PASSED, built.evidence_files("pass_rates"))
+    return _at_least("Pass rate", "pass_rate", PASSED, built.files("pass_rates"))
 
 
 def _annotated(built: Built) -> Iterator[Curve | None]:
     """Of the numbers that stand beside published rows."""
-    measured = bool(built.evidence_files("pass_rates"))
+    measured = bool(built.files("pass_rates"))
     for name in numbers(built):
         if name != "pass_rate" or not measured:
             title = name.replace("_", " ").capitalize()

@@ -37,7 +37,7 @@ class Leak(NamedTuple):
 def evidence(built: Built) -> pl.DataFrame:
     """The most doubtful pairs of each suite, source and decision first, then the most doubtful of
     the others; with `pairs`, how many there are in all."""
-    files = built.evidence_files("evidence")
+    files = built.files("evidence")
     if not files:
         return pl.DataFrame()
     key = ["suite", "source", "decision"]

@@ -18,7 +18,6 @@ from markupsafe import Markup
 
 from dataengine.built import Built
 from dataengine.diff import diff
-from dataengine.document import Document
 from dataengine.publish import audited
 from dataengine.publish.card import conservation, flat
 from dataengine.report import charts
@@ -158,7 +157,7 @@ def _reasons(manifest: dict[str, Any], lost: pl.DataFrame) -> list[dict[str, Any
 
 def _budget(built: Built) -> float | None:
     """What models may cost, in USD."""
-    found = Document(built.folder / "mixture.lock.yaml").data.get("budget")
+    found = built.mixture.get("budget")
     return float(found["usd"]) if found else None
 
 

@@ -7,7 +7,6 @@ import polars as pl
 from markupsafe import Markup
 
 from dataengine.built import Built
-from dataengine.document import Document
 from dataengine.report.charts import bars
 
 COUNTS = ("passed", "failed", "truncated", "unverified", "unanswered")
@@ -29,15 +28,15 @@ class Line(NamedTuple):
 
 def passing(built: Built) -> list[Line]:
     """A line for each verifier; none where nothing was measured."""
-    files = built.evidence_files("pass_rates")
+    files = built.files("pass_rates")
     if not files:
         return []
     measured = pl.concat(pl.read_parquet(file) for file in files)
     rows = [file for _, file in built.data()]
-    rows += [table.file for table in built.tables() if table.name == "dropped"]
+    rows += built.files("dropped")
     named = pl.concat(pl.read_parquet(file, columns=["id", "verifier"]) for file in rows)
     found = measured.join(named.unique("id"), on="id", how="left").sort("verifier", "id")
-    band = Document(built.folder / "mixture.lock.yaml").data["difficulty"].get("pass_rate", [0, 1])
+    band = built.mixture["difficulty"].get("pass_rate", [0, 1])
     return [
         _line(str(name), held, band)
         for (name,), held in found.group_by("verifier", maintain_order=True)

@@ -6,7 +6,7 @@ import orjson
 import polars as pl
 from markupsafe import Markup
 
-from dataengine.built import Beside, Built, rows_at
+from dataengine.built import Beside, Built, drawn
 from dataengine.report.text import word_diff
 from dataengine.row import conversation
 from dataengine.text import spoken
@@ -39,21 +39,16 @@ class Twins(NamedTuple):
 def twins(built: Built, hidden: int) -> Twins:
     """Drawn duplicates of each stage; of stages before the place `hidden` without texts."""
     tables = [table for table in built.tables() if table.name == "dropped" and _finds(table)]
-    drawn = [(table, row) for table in tables for row in _drawn(table)]
-    stayed = built.find(orjson.loads(row["evidence"])["duplicate_of"] for _, row in drawn)
-    made = [_twin(table, row, stayed, built, table.number < hidden) for table, row in drawn]
-    pairs = sum(pl.scan_parquet(table.file).select(pl.len()).collect().item() for table in tables)
-    return Twins(made, pairs)
+    pairs = [(table, row) for table in tables for row in drawn(table.file, MOST)]
+    stayed = built.find(orjson.loads(row["evidence"])["duplicate_of"] for _, row in pairs)
+    made = [_twin(table, row, stayed, built, table.number < hidden) for table, row in pairs]
+    count = sum(pl.scan_parquet(table.file).select(pl.len()).collect().item() for table in tables)
+    return Twins(made, count)
 
 
 def _finds(table: Beside) -> bool:
     first = pl.read_parquet(table.file, columns=["evidence"], n_rows=1)["evidence"][0]
     return "duplicate_of" in (orjson.loads(first) if first else {})
-
-
-def _drawn(table: Beside) -> list[dict[str, Any]]:
-    ids = pl.read_parquet(table.file, columns=["id"]).with_row_index("at").sort("id", "at")
-    return rows_at(table.file, ids["at"].head(MOST).to_list())
 
 
 def _twin(table: Beside, row: dict[str, Any], found: Any, built: Built, hidden: bool) -> Twin:

@@ -203,11 +203,12 @@ class Decontaminate(Stage):
         return [suite for suite in self.suites if not suite.missing]
 
     def _checker(self, context: Context) -> Any:
-        from decontam import warmup as ahead
+        from dataengine.kernels.compile_process import wait
         from decontam.check import Checker, as_suite
         from decontam.index.index import kept_in
+        from decontam.warmup import READING
 
-        ahead.wait(ahead.READING)
+        wait(READING)
         try:
             suites = [as_suite(s, {}) for s in self._present]
             with storage.kept(kept_in(suites, context.cache)):

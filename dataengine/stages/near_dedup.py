@@ -69,17 +69,17 @@ class NearDedup(Stage):
         return found
 
     def prepare(self) -> None:
-        from dataengine.dedup import ahead
+        from dataengine.dedup.near_warmup import compile_ahead
 
-        ahead.begin()
+        compile_ahead()
 
     def look(self, view: View, context: Context) -> pl.DataFrame | None:
         """A MinHash sketch of every row."""
-        from dataengine.dedup.ahead import CHORE
+        from dataengine.dedup.near_warmup import COMPILING
         from dataengine.dedup.texts import ViewBlock
-        from decontam import warmup as ahead
+        from dataengine.kernels.compile_process import wait
 
-        ahead.wait(CHORE)
+        wait(COMPILING)
         return self._settings(context).sketch(ViewBlock(view)).table()
 
     def settle(

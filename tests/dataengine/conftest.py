@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 import yaml
 
+from dataengine import storage
 from dataengine.build import execute as build
 from dataengine.document import Document
 from dataengine.engines.drive import Engine
@@ -86,6 +87,20 @@ def decided(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Outcome]:
         return Outcome(frame.filter(~gone), told.filter(gone & ~failed), told.filter(failed))
 
     return run
+
+
+@pytest.fixture
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """node(name): from now on this process stands on another node, whose copies of an object store
+    are its own; it begins on "a"."""
+
+    def on(name: str) -> None:
+        (tmp_path / name).mkdir(exist_ok=True)
+        monkeypatch.setattr(storage.tempfile, "gettempdir", lambda: str(tmp_path / name))
+        monkeypatch.setattr(storage, "_stores", {})
+
+    on("a")
+    return on
 
 
 @pytest.fixture

@@ -16,19 +16,6 @@ MEMORY = fsspec.filesystem("memory")
 
 
 @pytest.fixture
-def node(tmp_path, monkeypatch):
-    """node(name): from now on this process stands on another node, whose copies are its own."""
-
-    def on(name):
-        (tmp_path / name).mkdir(exist_ok=True)
-        monkeypatch.setattr(storage.tempfile, "gettempdir", lambda: str(tmp_path / name))
-        monkeypatch.setattr(storage, "_stores", {})
-
-    on("a")
-    return on
-
-
-@pytest.fixture
 def url(node):
     """A folder of memory:// that no other test has."""
     return f"memory://{uuid.uuid4().hex}/work"

@@ -55,19 +55,6 @@ def s3():
 
 
 @pytest.fixture
-def node(tmp_path, monkeypatch):
-    """node(name): from now on this process stands on another machine, whose copies are its own."""
-
-    def on(name):
-        (tmp_path / name).mkdir(exist_ok=True)
-        monkeypatch.setattr(storage.tempfile, "gettempdir", lambda: str(tmp_path / name))
-        monkeypatch.setattr(storage, "_stores", {})
-
-    on("driver")
-    return on
-
-
-@pytest.fixture
 def url(s3, node, tmp_path):
     """A folder in a bucket of this test's own."""
     import s3fs

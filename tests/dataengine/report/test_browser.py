@@ -79,22 +79,28 @@ def test_search_works_by_key_and_escape_ends_it(looking):
     assert looking(tour) == ("2 found", 1, 5)
 
 
+async def keep_and_save(browser, url, who, folder):
+    """Keep the first row that is shown beside an item, and save that into `folder`; returns how
+    many buttons are pressed."""
+    folder.mkdir()
+    allowed = {"behavior": "allow", "downloadPath": str(folder)}
+    await browser.call("Browser.setDownloadBehavior", **allowed)
+    await browser.open(url, 1280)
+    await browser.run(f"document.getElementById('who').value = '{who}'")
+    await browser.run("document.querySelector('[data-say=keep]').click()")
+    pressed = await browser.run("document.querySelectorAll('[aria-pressed=true]').length")
+    await browser.run("document.getElementById('save').click()")
+    for _ in range(500):
+        if not (folder / "review.csv").is_file():
+            await asyncio.sleep(0.02)
+    return pressed
+
+
 def test_what_a_reviewer_clicks_is_saved_as_a_file(looking, tmp_path):
     folder = tmp_path / "downloads"
-    folder.mkdir()
 
     async def tour(browser, url):
-        allowed = {"behavior": "allow", "downloadPath": str(folder)}
-        await browser.call("Browser.setDownloadBehavior", **allowed)
-        await browser.open(url, 1280)
-        await browser.run("""document.getElementById('who').value = 'me, "myself"'""")
-        await browser.run("document.querySelector('[data-say=keep]').click()")
-        pressed = await browser.run("document.querySelectorAll('[aria-pressed=true]').length")
-        await browser.run("document.getElementById('save').click()")
-        for _ in range(500):
-            if not (folder / "review.csv").is_file():
-                await asyncio.sleep(0.02)
-        return pressed, browser.events
+        return await keep_and_save(browser, url, 'me, "myself"', folder), browser.events
 
     pressed, events = looking(tour)
     assert pressed == 1 and "Runtime.exceptionThrown" not in {e["method"] for e in events}
@@ -106,21 +112,7 @@ def test_what_a_reviewer_clicks_is_saved_as_a_file(looking, tmp_path):
 def test_what_a_reviewer_saved_changes_the_next_build_and_is_told_of(
     looking, planted, built, tmp_path
 ):
-    folder = tmp_path / "downloads"
-    folder.mkdir()
-
-    async def tour(browser, url):
-        allowed = {"behavior": "allow", "downloadPath": str(folder)}
-        await browser.call("Browser.setDownloadBehavior", **allowed)
-        await browser.open(url, 1280)
-        await browser.run("document.getElementById('who').value = 'Ada'")
-        await browser.run("document.querySelector('[data-say=keep]').click()")
-        await browser.run("document.getElementById('save').click()")
-        for _ in range(500):
-            if not (folder / "review.csv").is_file():
-                await asyncio.sleep(0.02)
-
-    looking(tour)
+    looking(lambda browser, url: keep_and_save(browser, url, "Ada", tmp_path / "downloads"))
     before = Built.open(tmp_path / "out")
     [row], _ = why.why(before, "a:9")
     assert row["out"]["reason"] == "contaminated"

@@ -35,7 +35,7 @@ def leaky(mix, tmp_path):
 
 def decisions(folder):
     """(row, item, decision) of every pair that a build found."""
-    [file] = Built.open(folder).evidence_files("evidence")
+    [file] = Built.open(folder).files("evidence")
     return pl.read_parquet(file).select("row_id", "eval_id", "decision", "reason").rows()
 
 

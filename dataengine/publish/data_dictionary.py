@@ -1,4 +1,4 @@
-"""The columns of published rows, and what each of them is."""
+"""Data dictionary: the columns of published rows, and what each of them is."""
 
 from dataengine.row import Kind
 

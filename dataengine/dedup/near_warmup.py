@@ -1,4 +1,4 @@
-"""On a first run the kernels of near-duplicates compile while rows are read."""
+"""Warm-up: on a first run the kernels of near-duplicates compile while rows are read."""
 
 import tempfile
 from pathlib import Path
@@ -7,14 +7,14 @@ import polars as pl
 
 from dataengine.dedup.near import duplicates
 from dataengine.dedup.verify import settle_all
-from decontam import warmup as ahead
+from dataengine.kernels import compile_process
 
-CHORE = f"{__name__}:main"
+COMPILING = f"{__name__}:main"
 
 
-def begin() -> None:
+def compile_ahead() -> None:
     """Start, unless they are on disk."""
-    ahead.begin(CHORE, settle_all)
+    compile_process.begin(COMPILING, settle_all)
 
 
 def main() -> None:
@@ -24,6 +24,6 @@ def main() -> None:
     turns = [[{"role": "user", "content": row}] for row in rows]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.parquet"
-        table = pl.DataFrame({"id": rows, "source": "ahead", "messages": turns})
+        table = pl.DataFrame({"id": rows, "source": "warm-up", "messages": turns})
         table.write_parquet(file)
         duplicates([file], threads=1)

@@ -1,4 +1,4 @@
-"""Compiling ahead: for the types that a real index has, and not where it is done already."""
+"""Warm-up: for the types that a real index has, and not where it is done already."""
 
 import json
 import subprocess
@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import pytest
 
-from decontam import warmup as ahead
+from decontam import warmup
 from decontam.check import check
 from decontam.decide import evidence
 from decontam.index.index import NAMES, Suite, build
@@ -22,7 +22,7 @@ ITEM = {"id": "zebra", "prompt": "How many stripes does a Grevy zebra have on it
 
 def test_the_empty_index_has_a_real_one_s_types() -> None:
     real = build([Suite("mine", "extra", lambda: [ITEM])])
-    empty = ahead.empty_index()
+    empty = warmup.empty_index()
     for field in fields(real):
         if field.name not in NAMES:
             one, other = getattr(real, field.name), getattr(empty, field.name)
@@ -37,23 +37,23 @@ def test_what_is_compiled_ahead_is_what_a_scan_calls(tmp_path, monkeypatch) -> N
     kernels = (*KERNELS, evidence.locate)
     assert all(kernel.signatures for kernel in kernels)
     called = [kernel.signatures for kernel in kernels]
-    ahead.main()
-    ahead.read()
+    warmup.main()
+    warmup.read()
     assert [kernel.signatures for kernel in kernels] == called
 
 
 def test_nothing_is_started_where_the_kernels_are_there(monkeypatch) -> None:
-    ahead.compile_ahead.cache_clear()
-    monkeypatch.setattr(ahead, "is_on_disk", lambda kernel: kernel is measure)
+    warmup.compile_ahead.cache_clear()
+    monkeypatch.setattr(warmup, "is_on_disk", lambda kernel: kernel is measure)
     monkeypatch.setattr(subprocess, "Popen", None)
-    with ahead.compiling_ahead():
+    with warmup.compiling_ahead():
         pass
 
 
 def test_a_process_is_waited_for_and_ended_where_the_index_fails(monkeypatch) -> None:
-    ahead.compile_ahead.cache_clear()
-    monkeypatch.setattr(ahead, "is_on_disk", lambda kernel: False)
-    monkeypatch.setattr(ahead, "COMMAND", "import time; time.sleep(3600)")
+    warmup.compile_ahead.cache_clear()
+    monkeypatch.setattr(warmup, "is_on_disk", lambda kernel: False)
+    monkeypatch.setattr(warmup, "COMMAND", "import time; time.sleep(3600)")
     started: list[subprocess.Popen[bytes]] = []
     popen = subprocess.Popen
 
@@ -62,21 +62,7 @@ def test_a_process_is_waited_for_and_ended_where_the_index_fails(monkeypatch) ->
         return started[0]
 
     monkeypatch.setattr(subprocess, "Popen", start)
-    with pytest.raises(ValueError, match="no items"), ahead.compiling_ahead():
+    with pytest.raises(ValueError, match="no items"), warmup.compiling_ahead():
         raise ValueError("no items")
     assert started[0].returncode is not None
-    ahead.compile_ahead.cache_clear()
-
-
-def test_chores_are_waited_for_each_by_itself_and_may_fail() -> None:
-    chores = ahead.Chores()
-    for function in ("os:getpid", "no_such_module:main", "signal:pause"):
-        chores.begin(function)
-    chores.wait("os:getpid")
-    chores.wait("no_such_module:main")
-    chores.wait("never:begun")
-    assert not chores.done["signal:pause"].is_set()
-    chores.process.kill()
-    chores.wait("signal:pause")
-    chores.begin("os:getppid")
-    chores.wait("os:getppid")
+    warmup.compile_ahead.cache_clear()
