@@ -195,6 +195,14 @@ def written(table: pa.Table, file: Path, compression: str | None = None) -> None
         out.write_table(table.combine_chunks())
 
 
+def rows_at(table: pa.Table, places: NDArray[Any]) -> pa.Table:
+    """Rows of a table of one chunk at ascending places, uncopied where they follow each other."""
+    low, high = int(places[0]), int(places[-1]) + 1
+    if high - low == len(places):
+        return table.slice(low, high - low)
+    return table.take(pl.Series(places, dtype=pl.Int64).to_arrow()).combine_chunks()
+
+
 def compact(rows: pl.DataFrame) -> pa.Table:
     """Rows of the full schema as a part stores them: constant columns and unused fields once, in
     the metadata."""

@@ -8,21 +8,24 @@ on where it stopped: what is missing is what remains to do.
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from dataclasses import replace
+from functools import cached_property, partial
 from hashlib import blake2b
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dataengine import storage
 from dataengine.account import Account, Finished
 from dataengine.dropped import Lost, gather, read_lost
 from dataengine.engines.drive import Engine, drive
-from dataengine.engines.job import Job, TableTasks, seen
+from dataengine.engines.job import Act, Done, Job, TableTasks, look_of
 from dataengine.engines.local import Local
 from dataengine.joining import join
 from dataengine.parts import Part, small_file
@@ -31,6 +34,13 @@ from dataengine.progress import Progress
 from dataengine.reading import Reading
 from dataengine.stages.stage import Context, Reader, Stage, Survey, Writer
 from dataengine.view import Table
+
+
+class Passed(NamedTuple):
+    """What a stage did in the pass over all parts: a file for each, and the seconds it took."""
+
+    files: Sequence[Path]
+    seconds: float
 
 
 class Run:
@@ -52,9 +62,10 @@ class Run:
         self.finished: list[Finished] = []
         self.table: Table | None = None
         self._readers = 0
-        self._decided: list[list[Path]] = []
+        self._decided: list[Sequence[Path]] = []
         self._pool = ThreadPoolExecutor(workers)
         self._shared: dict[int, Future[object]] = {}
+        self._passed: dict[int, Passed] = {}
         self.engine = engine or Local(self._pool, workers)
 
     def execute(self) -> list[Finished]:
@@ -76,10 +87,9 @@ class Run:
             self._readers = len(readers)
             self.table = self._table([step.stage for _, step in readers])
             later = steps[len(readers) :]
-            while later:
-                group = self._fused(later)
-                self._decide(group)
-                later = later[len(group) :]
+            self._pass(later)
+            for place, step in later:
+                self._take(place, step)
         return self.finished
 
     def write_lost(self, folder: Path, names: Sequence[str]) -> None:
@@ -116,12 +126,14 @@ class Run:
     def _folder(self, stage: Stage, fingerprint: str) -> Path:
         return self.work / f"{stage.name}-{fingerprint[:16]}"
 
-    def _context(self, folder: Path) -> Context:
+    @cached_property
+    def _lent(self) -> Context:
+        """What the run lends to all stages."""
         return Context(
             kind=self.plan.mixture.kind,
             seed=self.plan.mixture.seed,
             workers=self.workers,
-            folder=folder,
+            folder=self.work,
             cache=self.work / "cache",
             pool=self._pool,
             ledger=self.out / "ledger.sqlite",
@@ -129,14 +141,16 @@ class Run:
             compression=self.compression,
         )
 
+    def _context(self, folder: Path) -> Context:
+        return replace(self._lent, folder=folder)
+
     def _begin(self, steps: Sequence[tuple[int, Step]]) -> None:
         """Have compiled and indexed, while rows are read, what later stages need."""
         for _, step in steps:
             step.stage.prepare()
         for place, step in steps:
             if type(step.stage).share is not Stage.share:
-                context = self._context(self.work / f"tmp-{step.stage.name}")
-                self._shared[place] = _aside(partial(step.stage.share, context))
+                self._shared[place] = _aside(partial(step.stage.share, self._lent))
 
     def _read(self, place: int, step: Step) -> Finished:
         fingerprint = self._fingerprint(place, step)
@@ -156,130 +170,130 @@ class Run:
             reading.run(account, self.progress)
         if account.mendable:
             account.content = _hashed([small_file(folder, n) for n in range(len(account.parts))])
-        self._finish(account, folder, started)
+        self._finish(account, folder, time.perf_counter() - started)
         return Finished(account=account, folder=folder)
 
     def _was_read(self, stage: Stage) -> bool:
         """Whether a reader has finished here before, on whatever rows."""
         return any(self.work.glob(f"{stage.name}-*/account.json"))
 
-    def _finish(self, account: Account, folder: Path, started: float) -> None:
+    def _finish(self, account: Account, folder: Path, seconds: float) -> None:
         account.check()
-        account.seconds = round(time.perf_counter() - started, 3)
+        account.seconds = round(seconds, 3)
         account.keep_in(folder)
         self.progress.done(account)
         if account.mendable:
             self.progress.note(account.mends())
 
-    def _fused(self, later: Sequence[tuple[int, Step]]) -> list[tuple[int, Step]]:
-        """The next stages that need not know of each other: one pass over the parts does for all;
-        else the next stage alone."""
-        alone = [step.stage.alone for _, step in later]
-        count = alone.index(False) if False in alone else len(alone)
-        return list(later[: max(count, 1)])
-
-    def _decide(self, group: Sequence[tuple[int, Step]]) -> None:
-        first = group[0][1].stage
-        if isinstance(first, Writer):
-            self._write(*group[0])
-        elif first.alone:
-            self._decide_alone(group)
-        else:
-            self._decide_together(*group[0])
-
-    def _decide_alone(self, group: Sequence[tuple[int, Step]]) -> None:
-        """Stages that decide on every row by itself, whatever the others decide: a part is read
-        once for all of them, and a decision that is there is not made again."""
+    def _pass(self, steps: Sequence[tuple[int, Step]]) -> None:
+        """One pass over the parts for all stages: those that decide on every row by itself do, the
+        others look. What is there is not made again."""
         assert self.table is not None
-        own = [self.plan.fingerprint(place, []) for place, _ in group]
-        files = [
-            self._files_alone(self._folder(step.stage, fingerprint))
-            for (_, step), fingerprint in zip(group, own, strict=True)
-        ]
-        started = time.perf_counter()
-        stages = tuple(step.stage for _, step in group)
-        read = [done.account.output for done in self.finished[: self._readers]]
+        acts = {place: act for place, step in steps if (act := _act(step.stage))}
+        if not acts:
+            return
+        own = {place: self.plan.fingerprint(place, []) for place in acts}
+        folders = [self._folder(act.stage, own[place]) for place, act in acts.items()]
+        files = [self._files_of(folder) for folder in folders]
+        read = [done.account.output for done in self.finished]
         fingerprint = blake2b(repr((own, read)).encode(), digest_size=16).hexdigest()
-        context = self._context(self._folder(stages[0], own[0]))
+        context = self._context(folders[0])
         tasks = TableTasks(self.table, files, everybody=True)
-        with self.progress.stage(", ".join(stage.label() for stage in stages)):
-            self._perform(Job("apply", stages, fingerprint, context, tasks))
-        for (place, step), held in zip(group, files, strict=True):
-            fingerprint = self._fingerprint(place, step)
-            folder = self._folder(step.stage, fingerprint)
-            folder.mkdir(exist_ok=True)
-            self._join(step.stage, fingerprint, folder, held, Survey(), started)
-            started = time.perf_counter()
+        job = Job(tuple(acts.values()), fingerprint, context, tasks)
+        started = time.perf_counter()
+        with self.progress.stage(str(job)):
+            if tasks.missing(range(len(self.table.parts))):
+                self._share(acts)
+            spent = self._perform(job)
+        shares = spent / max(spent.sum(), 1e-9) * (time.perf_counter() - started)
+        self._passed = {
+            place: Passed(held, seconds)
+            for place, held, seconds in zip(acts, files, shares.tolist(), strict=True)
+        }
 
-    def _files_alone(self, own: Path) -> list[Path]:
-        """Where a stage's decisions on each part lie: in a folder of its own, by the reading."""
+    def _files_of(self, own: Path) -> list[Path]:
+        """Where what a stage decides or sees by itself lies, of each part: in a folder of its own,
+        by the reading."""
         assert self.table is not None
-        read = self.finished[: self._readers]
-        folders = {done.folder: own / (done.folder.name + done.account.content) for done in read}
+        folders = {
+            done.folder: own / (done.folder.name + done.account.content) for done in self.finished
+        }
         for folder in folders.values():
             folder.mkdir(parents=True, exist_ok=True)
         return [folders[p.folder] / f"{p.number:06d}.arrow" for p in self.table.parts]
 
-    def _decide_together(self, place: int, step: Step) -> None:
-        """A stage whose decisions depend on the rows that are alive."""
+    def _share(self, acts: Mapping[int, Act]) -> None:
+        """Make what stages need to look, or wait for what was begun while rows were read."""
+        for place, act in acts.items():
+            if place in self._shared:
+                self._shared[place].result()
+            elif act.verb == "look":
+                act.stage.share(self._lent)
+
+    def _take(self, place: int, step: Step) -> None:
+        """Take one stage's decisions into the table, or have the rows written."""
         assert self.table is not None
-        stage, table = step.stage, self.table
+        stage = step.stage
         fingerprint = self._fingerprint(place, step)
         folder = self._folder(stage, fingerprint)
+        folder.mkdir(exist_ok=True)
+        if isinstance(stage, Writer):
+            self._write(stage, fingerprint, folder)
+        elif stage.alone:
+            files, seconds = self._passed[place]
+            self._join(stage, fingerprint, folder, files, Survey(), seconds)
+        else:
+            self._settle(place, stage, fingerprint, folder)
+
+    def _settle(self, place: int, stage: Stage, fingerprint: str, folder: Path) -> None:
+        """A stage whose decisions depend on the rows that are alive."""
+        assert self.table is not None
+        table = self.table
         known = Account.kept_in(folder)
-        files = _numbered(folder, table)
+        files = [folder / f"{number:06d}.arrow" for number in range(len(table.parts))]
         if known and known.mendable:
             storage.remove(folder)  # what failed for now is asked for again
+            folder.mkdir()
         elif known:
             self._join(stage, fingerprint, folder, files, None, 0.0)
             return
-        (folder / "looks").mkdir(parents=True, exist_ok=True)
+        seen, seconds = self._passed.get(place, Passed((), 0.0))
         started = time.perf_counter()
         context = self._context(folder)
         with self.progress.stage(stage.label()):
-            if place in self._shared:
-                self._shared[place].result()
-            survey = self._survey(stage, fingerprint, context)
+            looks = [look for file in seen if (look := look_of(file)) is not None]
+            survey = stage.settle(looks, table, context)
             tasks = TableTasks(table, [files], survey.parts if survey else ())
-            self._perform(Job("apply", (stage,), fingerprint, context, tasks))
+            self._perform(Job((Act("apply", stage),), fingerprint, context, tasks))
         for name, evidence in survey.tables.items() if survey else ():
             evidence.write_parquet(folder / f"{name}.parquet")
-        storage.remove(folder / "looks")
-        self._join(stage, fingerprint, folder, files, survey or Survey(), started)
+        seconds += time.perf_counter() - started
+        self._join(stage, fingerprint, folder, files, survey or Survey(), seconds)
 
-    def _survey(self, stage: Stage, fingerprint: str, context: Context) -> Survey | None:
-        """Look at every part, and settle what was seen."""
+    def _perform(self, job: Job) -> NDArray[np.float64]:
+        """Have a job done for every part that it is not done for yet; returns the CPU seconds of
+        each of its acts, as far as they are told."""
         assert self.table is not None
-        files: list[Path] = []
-        stage.share(context)
-        if type(stage).look is not Stage.look:
-            files = _numbered(context.folder / "looks", self.table)
-            tasks = TableTasks(self.table, [files])
-            self._perform(Job("look", (stage,), fingerprint, context, tasks))
-        looks = [found for file in files if (found := seen(file)) is not None]
-        return stage.settle(looks, self.table, context)
+        parts, rows, spent = self.table.parts, 0, np.zeros(len(job.acts))
 
-    def _perform(self, job: Job) -> None:
-        """Have a job done for every part that it is not done for yet."""
-        assert self.table is not None
-        parts, rows = self.table.parts, 0
-
-        def done(part: int) -> None:
-            nonlocal rows
-            rows += parts[part].rows
+        def done(told: Done) -> None:
+            nonlocal rows, spent
+            rows += parts[told.part].rows
+            spent += told.spent or 0
             self.progress.advanced(rows)
 
         drive(self.engine, job, len(parts), done)
         storage.remove(job.context.folder / "jobs")  # what was handed out
+        return spent
 
     def _join(
         self,
         stage: Stage,
         fingerprint: str,
         folder: Path,
-        files: list[Path],
+        files: Sequence[Path],
         survey: Survey | None,
-        started: float,
+        seconds: float,
     ) -> None:
         """Take decisions into the table, and account for those on rows that were alive."""
         assert self.table is not None
@@ -299,26 +313,31 @@ class Run:
             account.added = account.kept + account.dropped + account.failed - account.rows_in
         if account.mendable:
             account.content = _hashed(files)
-        self._finish(account, folder, started)
+        self._finish(account, folder, seconds)
         self.finished.append(Finished(account=account, folder=folder))
 
-    def _write(self, place: int, step: Step) -> None:
-        assert self.table is not None and isinstance(step.stage, Writer)
-        fingerprint = self._fingerprint(place, step)
-        folder = self._folder(step.stage, fingerprint)
+    def _write(self, stage: Writer, fingerprint: str, folder: Path) -> None:
+        assert self.table is not None
+        self._lent.release()
         known = Account.kept_in(folder)
         if known:
             self.progress.reused(known)
             self.finished.append(Finished(account=known, folder=folder))
             return
         started = time.perf_counter()
-        folder.mkdir(exist_ok=True)
-        account = Account.of(step.stage, fingerprint)
+        account = Account.of(stage, fingerprint)
         with self.progress.stage(account.label):
-            account.figures = step.stage.write(self.table, self._context(folder))
+            account.figures = stage.write(self.table, self._context(folder))
         account.rows_in = account.kept = sum(s["rows"] for s in account.figures["splits"].values())
-        self._finish(account, folder, started)
+        self._finish(account, folder, time.perf_counter() - started)
         self.finished.append(Finished(account=account, folder=folder))
+
+
+def _act(stage: Stage) -> Act | None:
+    """What a stage does to every part whatever others decide; None for nothing."""
+    if stage.alone:
+        return Act("apply", stage)
+    return None if type(stage).look is Stage.look else Act("look", stage)
 
 
 def _aside(work: Callable[[], object]) -> "Future[object]":
@@ -333,11 +352,6 @@ def _aside(work: Callable[[], object]) -> "Future[object]":
 
     Thread(target=run, daemon=True).start()
     return future
-
-
-def _numbered(folder: Path, table: Table) -> list[Path]:
-    """A file for each part."""
-    return [folder / f"{number:06d}.arrow" for number in range(len(table.parts))]
 
 
 def _hashed(files: Sequence[Path]) -> str:

@@ -114,6 +114,10 @@ class Table:
         source = self.sources[number]
         return View(part, source, self.kind, places.astype(np.uint32), added, first, number)
 
+    def alive_of(self, looks: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
+        """Of looks with a line for each row of a part, the lines of the rows that are alive."""
+        return [look.filter(alive) for look, alive in zip(looks, self.alive, strict=True)]
+
     def add(self, number: int, columns: pl.DataFrame) -> None:
         """Columns that a stage added to some rows of a part, by `place`; null in the others."""
         rows = self.parts[number].rows
@@ -129,9 +133,9 @@ class Table:
         return (self.view(number) for number in range(len(self.parts)))
 
     def of(self, sources: Collection[str]) -> NDArray[np.bool_]:
-        """Whether each row that is alive is of one of these sources."""
+        """Whether each row, alive or not, is of one of these sources."""
         told = [source in sources for source in self.sources]
-        return np.repeat(np.array(told, np.bool_), [int(alive.sum()) for alive in self.alive])
+        return np.repeat(np.array(told, np.bool_), [part.rows for part in self.parts])
 
     def small(self, *columns: str, of: str | None = None) -> pl.DataFrame:
         """Small columns of every row that is alive (and of one source), with its number `at`, and

@@ -62,6 +62,10 @@ class Sketches:
         names = [field.name for field in fields(cls)]
         return cls(*(_joined([getattr(s, name) for s in sketches], folder) for name in names))
 
+    def forget(self, rows: np.ndarray) -> None:
+        """Let these rows (a mask) be like no other."""
+        self.keys[rows] = self.shingles[rows] = 0
+
     def table(self) -> pl.DataFrame:
         """As a table, a row a row."""
         return pl.DataFrame(

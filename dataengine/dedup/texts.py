@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataengine.errors import UserError
+from dataengine.parts import rows_at
 from dataengine.view import View
 
 Side = Literal["prompt", "row"]
@@ -115,16 +116,8 @@ class ViewBlock:
         whole = table.select(columns).combine_chunks()
         for start in range(0, len(self.view), BATCH):
             places = self.view.places[start : start + BATCH]
-            batch = _at(whole, places)
+            batch = rows_at(whole, places).to_batches()[0]
             yield self.first + start, texts(batch, side)
-
-
-def _at(table: pa.Table, places: np.ndarray) -> pa.RecordBatch:
-    """The rows at ascending places, in place where they follow each other."""
-    low, high = int(places[0]), int(places[-1]) + 1
-    if high - low == len(places):
-        return table.slice(low, high - low).to_batches()[0]
-    return table.take(pl.Series(places, dtype=pl.Int64).to_arrow()).combine_chunks().to_batches()[0]
 
 
 def blocks(files: Sequence[Path]) -> list[ParquetBlock]:

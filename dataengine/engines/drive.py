@@ -24,7 +24,7 @@ class Engine(Protocol):
         ...
 
 
-def drive(engine: Engine, job: Job, parts: int, done: Callable[[int], None]) -> None:
+def drive(engine: Engine, job: Job, parts: int, done: Callable[[Done], None]) -> None:
     """Have every part of a job made, and tell `done` of each as it is. A part is made when its
     files are there, whatever was told of it.
 
@@ -36,19 +36,19 @@ def drive(engine: Engine, job: Job, parts: int, done: Callable[[int], None]) -> 
     tasks = job.tasks
     missing = tasks.missing(range(parts))
     for part in {*range(parts)}.difference(missing):
-        done(part)
+        done(Done(part))
     lost: Counter[int] = Counter()
     why: dict[int, BaseException] = {}
     while missing:
         expected = {*missing}
-        for part, error, gone in engine.run(job, missing):
-            if error and not gone:
-                raise _named(error, job, part)
-            if error:
-                why[part] = error
-                expected.discard(part)
+        for told in engine.run(job, missing):
+            if told.error and not told.lost:
+                raise _named(told.error, job, told.part)
+            if told.error:
+                why[told.part] = told.error
+                expected.discard(told.part)
             else:
-                done(part)
+                done(told)
         missing = tasks.missing(missing)
         _wait_for(tasks.made, expected.intersection(missing))
         missing = tasks.missing(missing)

@@ -57,7 +57,7 @@ def hand_out(job: Job, parts: Sequence[int]) -> Path:
     """Write a job and the tasks of `parts` to a file of their own, by one rename."""
     folder = job.context.folder / "jobs"
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{job.verb}-{time.time_ns()}.pickle"
+    file = folder / f"{time.time_ns()}.pickle"
     starts = {}
     with storage.writing(file) as partial, partial.open("wb") as out:
         for part in parts:

@@ -1,11 +1,13 @@
 """Jobs: one step of a build, to be done for each part by itself, whoever does it and where.
 
-A job's part reads the files of a part of rows and writes one file for each of its stages, by one
+A job's part reads the files of a part of rows and writes one file for each of its acts, by one
 rename: what is not there yet is what remains to do.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
@@ -16,6 +18,15 @@ from dataengine.parts import arrow, framed, mapped, written
 from dataengine.quarantine import decide
 from dataengine.stages.stage import Context, Stage
 from dataengine.view import Table, View
+
+Verb = Literal["look", "apply"]
+
+
+class Act(NamedTuple):
+    """What one stage does to a part."""
+
+    verb: Verb
+    stage: Stage
 
 
 class Task(NamedTuple):
@@ -47,7 +58,7 @@ class TableTasks(Tasks):
 
     table: Table
     files: Sequence[Sequence[Path]]
-    """Of each stage, where its output on each part lies."""
+    """Of each act, where its output on each part lies."""
     found: Sequence[pl.DataFrame] = ()
     everybody: bool = False
     """Whether the stages are shown all rows, or those that are alive."""
@@ -68,17 +79,16 @@ class TableTasks(Tasks):
 
 @dataclass(frozen=True)
 class Job:
-    """One step of a build over many parts: what is done to each, by which stages."""
+    """One step of a build over many parts: what is done to each."""
 
-    verb: Literal["look", "apply"]
-    stages: tuple[Stage, ...]
+    acts: tuple[Act, ...]
     fingerprint: str
     """What identifies the step."""
     context: Context
     tasks: Tasks = field(repr=False)
 
     def __str__(self) -> str:
-        return ", ".join(stage.label() for stage in self.stages)
+        return ", ".join(act.stage.label() for act in self.acts)
 
 
 class Done(NamedTuple):
@@ -88,22 +98,26 @@ class Done(NamedTuple):
     error: BaseException | None = None
     lost: bool = False
     """Whether the machine was at fault, not the stage: the part may be tried again."""
+    spent: tuple[float, ...] = ()
+    """CPU seconds of each of the job's acts, where they are known."""
 
 
 def perform(job: Job, part: int) -> Done:
     """Do a job for one part; what is made already is not made again. Never raises."""
+    times = [time.thread_time()]
     try:
         task = job.tasks[part]
-        for stage, file in zip(job.stages, task.files, strict=True):
+        for (verb, stage), file in zip(job.acts, task.files, strict=True):
             if not storage.exists(file):
-                _make(job, stage, task, file)
+                _make(job, verb, stage, task, file)
+            times.append(time.thread_time())
     except Exception as error:
         return Done(part, error)
-    return Done(part)
+    return Done(part, spent=tuple(end - start for start, end in pairwise(times)))
 
 
-def _make(job: Job, stage: Stage, task: Task, file: Path) -> None:
-    if job.verb == "apply":
+def _make(job: Job, verb: Verb, stage: Stage, task: Task, file: Path) -> None:
+    if verb == "apply":
         decide(stage, task.view, task.found).write(task.view.places, file)
     else:
         seen = stage.look(task.view, job.context)
@@ -111,7 +125,7 @@ def _make(job: Job, stage: Stage, task: Task, file: Path) -> None:
         written(arrow(table), file)
 
 
-def seen(file: Path) -> pl.DataFrame | None:
+def look_of(file: Path) -> pl.DataFrame | None:
     """What a stage saw of a part; None for nothing, which is a file without columns."""
     found = framed(mapped(file))
     return found if found.width else None

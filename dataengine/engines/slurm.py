@@ -92,7 +92,7 @@ class Slurm:
 
 
 def _name(job: Job) -> str:
-    said = f"{storage.address(job.context.folder)} {job.verb} {job.fingerprint}"
+    said = f"{storage.address(job.context.folder)} {job.fingerprint}"
     return f"dataengine-{blake2b(said.encode(), digest_size=8).hexdigest()}"
 
 

@@ -15,7 +15,7 @@ from dataengine.config import Config, or_true
 from dataengine.decisions import Decided
 from dataengine.errors import UserError
 from dataengine.models.model_config import ModelConfig
-from dataengine.parts import arrow
+from dataengine.parts import arrow, rows_at
 from dataengine.row import CONTENT, conversation
 from dataengine.stages import reviewed
 from dataengine.stages.stage import Context, Stage, Survey
@@ -261,7 +261,11 @@ class Decontaminate(Stage):
             return check_tulu3(batches, [as_suite(s, {}) for s in self._present], True)
         checker = context.shared(self.name, lambda: self._checker(context))
         rows = dict(table.small("source").group_by("source").len().iter_rows())
-        evidence = pl.concat([pl.DataFrame(schema=EVIDENCE), *looks], rechunk=False)
+        alive = [
+            look.filter(pl.Series(table.alive[number][look["row"].to_numpy()]))
+            for number, look in enumerate(looks)
+        ]
+        evidence = pl.concat([pl.DataFrame(schema=EVIDENCE), *alive], rechunk=False)
         found = checker.settled(evidence, rows, {})
         if self.paraphrases:
             from decontam.paraphrase.semantic import with_paraphrases
@@ -305,7 +309,7 @@ def view_batches(view: View) -> Iterator[Any]:
     step = max(1, BLOCK * view.part.rows // max(whole.nbytes, 1))
     for start in range(0, len(view), step):
         rows = view.take(start, min(start + step, len(view)))
-        taken = whole.take(pl.Series(rows.places, dtype=pl.Int64).to_arrow())
+        taken = rows_at(whole, rows.places)
         ids = arrow(rows.ids)
         source = arrow(pl.repeat(view.source, len(rows), dtype=pl.String, eager=True))
         named = taken.append_column("id", ids).append_column("source", source)

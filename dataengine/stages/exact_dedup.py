@@ -45,7 +45,7 @@ class ExactDedup(Stage):
             for view in table.views():
                 at = view.first + view.places.astype(np.int64)
                 if looks:
-                    keys = looks[view.number].to_numpy()
+                    keys = looks[view.number].to_numpy()[view.places]
                 else:
                     keys = row_keys(view.part.small(["digest"])["digest"].gather(view.places))
                 yield Keyed(keys, at, view.source in self.protect)

@@ -25,12 +25,14 @@ class Gold(Stage):
 
     def look(self, view: View, context: Context) -> pl.DataFrame | None:
         """The verifiers that rows name."""
-        return view.frame("verifier").unique()
+        return view.frame("verifier")
 
     def settle(
         self, looks: Sequence[pl.DataFrame], table: Table, context: Context
     ) -> Survey | None:
-        named = {name for look in looks for name in look["verifier"].drop_nulls()}
+        named = {
+            n for look in table.alive_of(looks) for n in look["verifier"].drop_nulls().unique()
+        }
         verifiers_ready(named, self.name)
         return None
 

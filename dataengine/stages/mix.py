@@ -51,7 +51,7 @@ class Mix(Stage):
         drawn = [
             self._drawn(name, looks, table, context)
             for name in dict.fromkeys(table.sources)
-            if table.of([name]).any()
+            if any(n.any() for n, of in zip(table.alive, table.sources, strict=True) if of == name)
         ]
         return Survey(parts=cut(pl.concat([none, *drawn]).sort("at"), table.parts))
 
@@ -65,7 +65,7 @@ class Mix(Stage):
         rows = table.small("id", of=name)
         rows = rows.with_columns(draw(context.seed, "mix", rows["id"]))
         if self._in_tokens:
-            seen = zip(looks, table.sources, strict=True)
+            seen = zip(table.alive_of(looks), table.sources, strict=True)
             rows = rows.with_columns(pl.concat([look for look, of in seen if of == name]))
         return _copies(rows, amount, name, context)
 

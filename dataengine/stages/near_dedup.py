@@ -95,13 +95,16 @@ class NearDedup(Stage):
             known = blocks(files)
             foreign = [settings.sketch(block) for block in known]
             ours = [Sketches.of_table(look) for look in looks]
-            at = table.small()["at"]
             none = pl.DataFrame(schema={"id": pl.String, "source": pl.String})
             known_ids = pl.concat([none, *map(known_labels, files)])["id"]
-            pinned = np.concatenate([np.ones(len(known_ids), np.bool_), table.of(self.protect)])
+            pinned, alive = (
+                np.concatenate([np.ones(len(known_ids), np.bool_), ours])
+                for ours in (table.of(self.protect), np.concatenate(table.alive))
+            )
             twins = pl.DataFrame(schema={"row": pl.Int64, "of": pl.Int64, **FIGURES})
             if foreign or ours:
                 sketches = Sketches.joined([*foreign, *ours], Path(scratch))
+                sketches.forget(~alive)
                 ranked = settings.ranked(
                     sketches, pl.zeros(len(pinned), pl.UInt8, eager=True), pinned
                 )
@@ -109,7 +112,7 @@ class NearDedup(Stage):
                 twins = settings.twins(
                     groups, sketches, ranked, pinned, context.workers, Path(scratch)
                 )
-        found = _named(twins, known_ids, at, table)
+        found = _named(twins, known_ids, table)
         curve = settings.bands.curve()
         figures = {"duplicates": found.height, "curve": curve}
         return Survey(cut(found, table.parts), figures=figures)
@@ -130,26 +133,25 @@ FIGURES = {"estimated": pl.Float64, "exact": pl.Float64}
 
 
 def table_blocks(table: Table, first: int) -> Iterator[Any]:
-    """The rows that are alive as blocks, numbered one after the other from `first` on."""
+    """All rows as blocks, numbered from `first` on."""
     from dataengine.dedup.texts import ViewBlock
 
-    for view in table.views():
-        if len(view):
-            yield ViewBlock(view, first)
-        first += len(view)
+    for number in range(len(table.parts)):
+        view = table.view(number, everybody=True)
+        yield ViewBlock(view, first + view.first)
 
 
-def _named(twins: pl.DataFrame, known: pl.Series, at: pl.Series, table: Table) -> pl.DataFrame:
+def _named(twins: pl.DataFrame, known: pl.Series, table: Table) -> pl.DataFrame:
     """Twins by the row's number in the build and the id of the row that stays; rows of an existing
     dataset have the first numbers."""
     ours = twins.filter(pl.col("row") >= len(known))
     foreign = ours["of"] < len(known)
     ids = [""] * ours.height
     inner = ours.filter(~foreign)["of"] - len(known)
-    for place, id in zip((~foreign).arg_true(), table.ids(at.gather(inner)), strict=True):
+    for place, id in zip((~foreign).arg_true(), table.ids(inner), strict=True):
         ids[place] = id
     for place, id in zip(foreign.arg_true(), known.gather(ours.filter(foreign)["of"]), strict=True):
         ids[place] = id
     return pl.DataFrame(
-        {"at": at.gather(ours["row"] - len(known)), "duplicate_of": pl.Series(ids, dtype=pl.String)}
+        {"at": ours["row"] - len(known), "duplicate_of": pl.Series(ids, dtype=pl.String)}
     ).with_columns(ours["estimated"], ours["exact"])

@@ -103,6 +103,10 @@ class Context:
                 self._held[name] = make()
             return self._held[name]
 
+    def release(self) -> None:
+        """Let go of what was made."""
+        self._held.clear()
+
 
 @dataclass(frozen=True)
 class Survey:
@@ -162,7 +166,9 @@ class Stage(Config):
         an index. Called once, where the mixture's paths hold."""
 
     def look(self, view: View, context: Context) -> pl.DataFrame | None:
-        """What there is to know of a part before any part is decided on; None for nothing."""
+        """What there is to know of a part before any part is decided on; None for nothing. It is
+        shown all rows of the part as they were read, whatever other stages decide, so that what was
+        seen holds when these change: `Table.alive_of` tells who is left."""
         return None
 
     def settle(

@@ -22,7 +22,7 @@ class AtMost(Stage):
         return view.frame("skill")
 
     def settle(self, looks, table, context):
-        rows = table.small().with_columns(pl.concat(looks))
+        rows = table.small().with_columns(pl.concat(table.alive_of(looks)))
         place = pl.int_range(pl.len()).over(pl.col("skill").fill_null(""))
         beyond = rows.filter(place >= self.rows)
         return Survey(cut(beyond.select("at", "skill"), table.parts), figures={"most": self.rows})

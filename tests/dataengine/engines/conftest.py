@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 import yaml
 
-from dataengine.engines.job import Job, TableTasks
+from dataengine.engines.job import Act, Job, TableTasks
 from dataengine.parts import compact, small_of, write
 from dataengine.row import schema
 from dataengine.stages.stage import Context
@@ -44,7 +44,7 @@ def job(tmp_path):
         files = [tmp_path / out / f"{n:06d}.arrow" for n in range(parts)]
         context = Context("sft", 0, 2, tmp_path / out, tmp_path / "cache", ledger=tmp_path)
         table = Table("sft", read, ("s",) * parts)
-        return Job(verb, (stage,), "f" * 32, context, TableTasks(table, [files]))
+        return Job((Act(verb, stage),), "f" * 32, context, TableTasks(table, [files]))
 
     return made
 

@@ -10,7 +10,7 @@ from planted import Brittle, Planted, Stubborn
 
 from dataengine.engines import versions
 from dataengine.engines.handed import Refused, carried, hand_out, opened, parts_in, perform_here
-from dataengine.engines.job import perform, seen
+from dataengine.engines.job import look_of, perform
 from dataengine.errors import UserError
 from dataengine.stages.decontaminate import Decontaminate
 from eval import suites
@@ -44,7 +44,7 @@ def test_no_ledger_travels_and_nobody_to_tell(job, notes):
 
 def test_fields_that_a_dump_leaves_out_travel(job, tmp_path):
     stage = Decontaminate(against=("gsm8k",), path="evals", base=tmp_path)
-    (found,) = opened(hand_out(job(stage), [0]), "f" * 32).stages
+    ((_, found),) = opened(hand_out(job(stage), [0]), "f" * 32).acts
     assert found.base == tmp_path
 
 
@@ -63,7 +63,7 @@ def test_an_index_is_found_where_the_items_are_not(job, tmp_path):
     file.unlink()
     done = perform_here(str(handed), "f" * 32, 0)
     assert done.error is None
-    assert seen(tmp_path / "made/000000.arrow").height == 0
+    assert look_of(tmp_path / "made/000000.arrow").height == 0
 
 
 def test_a_suite_of_the_hub_travels_without_its_rows(tmp_path):

@@ -39,7 +39,7 @@ def test_parts_are_told_of_in_order(job, notes):
     told = []
     with ThreadPoolExecutor(3) as pool:
         drive(Local(pool, 3), job(Planted(notes=notes)), 5, told.append)
-    assert told == [0, 1, 2, 3, 4]
+    assert [done.part for done in told] == [0, 1, 2, 3, 4]
     assert calls(notes) == dict.fromkeys(range(5), 1)
 
 

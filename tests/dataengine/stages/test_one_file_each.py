@@ -37,7 +37,7 @@ class Commonest(Stage):
         return view.small.select("bytes")
 
     def settle(self, looks: Sequence[pl.DataFrame], table: Table, context: Context) -> Survey:
-        rows = table.small().with_columns(pl.concat(looks).to_series())
+        rows = table.small().with_columns(pl.concat(table.alive_of(looks)).to_series())
         most = rows["bytes"].mode().min()
         again = rows.filter(pl.col("bytes") == most)[1:].select("at")
         return Survey(cut(again, table.parts), figures={"bytes": most})

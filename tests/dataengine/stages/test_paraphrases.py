@@ -67,7 +67,7 @@ def judge(body: dict[str, Any]) -> str:
 
 
 def stage_tables(out: Path) -> tuple[dict[str, Any], pl.DataFrame]:
-    [folder] = (out / ".work").glob("decontaminate-*")
+    [folder] = (f.parent for f in (out / ".work").glob("decontaminate-*/account.json"))
     evidence = pl.read_parquet(folder / "evidence.parquet")
     return json.loads((folder / "account.json").read_text()), evidence
 
