@@ -5,7 +5,7 @@ shown cannot drift from what is done.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,14 +67,11 @@ class Plan:
         for step in self.steps:
             inputs = [found[i] for i in step.inputs]
             known = None not in inputs and step.stage.settled()
-            found.append(self._fingerprint(step.stage, inputs) if known else None)
+            found.append(self.fingerprint(step.stage, inputs) if known else None)
         return tuple(found)
 
-    def fingerprint(self, place: int, inputs: list[str]) -> str:
-        """The fingerprint of one step, asking the network where it must."""
-        return self._fingerprint(self.steps[place].stage, list(inputs))
-
-    def _fingerprint(self, stage: Stage, inputs: list[str | None]) -> str:
+    def fingerprint(self, stage: Stage, inputs: Sequence[str | None]) -> str:
+        """What identifies what a stage makes of its inputs, asking the network where it must."""
         identity = {
             "stage": stage.name,
             "version": stage.version,

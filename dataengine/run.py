@@ -121,7 +121,7 @@ class Run:
 
     def _fingerprint(self, place: int, step: Step) -> str:
         inputs = [self.finished[i].account.output for i in step.inputs]
-        return self.plan.fingerprint(place, inputs)
+        return self.plan.fingerprint(step.stage, inputs)
 
     def _folder(self, stage: Stage, fingerprint: str) -> Path:
         return self.work / f"{stage.name}-{fingerprint[:16]}"
@@ -192,8 +192,10 @@ class Run:
         acts = {place: act for place, step in steps if (act := _act(step.stage))}
         if not acts:
             return
-        own = {place: self.plan.fingerprint(place, []) for place in acts}
-        folders = [self._folder(act.stage, own[place]) for place, act in acts.items()]
+        own = [self.plan.fingerprint(act.stage.looker(), []) for act in acts.values()]
+        folders = [
+            self._folder(act.stage, mine) for act, mine in zip(acts.values(), own, strict=True)
+        ]
         files = [self._files_of(folder) for folder in folders]
         read = [done.account.output for done in self.finished]
         fingerprint = blake2b(repr((own, read)).encode(), digest_size=16).hexdigest()

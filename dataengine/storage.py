@@ -29,8 +29,8 @@ OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory
 """Protocols whose put is seen whole or not at all."""
 KEPT = "kept.json"
 """The names of what lies in a folder that is whole; put last."""
-PASSING = ("jobs", "looks")
-"""Folders of a step that are no part of what is kept of it."""
+PASSING = "jobs"
+"""The folder of a step that is no part of what is kept of it."""
 _WRITER = f"{socket.gethostname()}-{os.getpid()}"
 
 
@@ -234,7 +234,7 @@ def _kept(folder: Path, file: Path) -> bool:
     return not (
         file.suffix == ".arrow"
         or file.name == KEPT
-        or inner.parts[0] in PASSING
+        or inner.parts[0] == PASSING
         or any(name.startswith("tmp") for name in inner.parts)
     )
 

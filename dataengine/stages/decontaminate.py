@@ -170,6 +170,9 @@ class Decontaminate(Stage):
         found = [checker.scan(batch) for batch in view_batches(view)]
         return pl.concat([pl.DataFrame(schema=EVIDENCE), *found], rechunk=False)
 
+    def looker(self) -> Stage:
+        return self.model_copy(update={"paraphrases": None, "review": None})
+
     def settle(
         self, looks: Sequence[pl.DataFrame], table: Table, context: Context
     ) -> Survey | None:

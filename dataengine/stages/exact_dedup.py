@@ -36,6 +36,9 @@ class ExactDedup(Stage):
 
         return prompt_keys(view)
 
+    def looker(self) -> Stage:
+        return self.model_copy(update={"protect": ()})
+
     def settle(
         self, looks: Sequence[pl.DataFrame], table: Table, context: Context
     ) -> Survey | None:

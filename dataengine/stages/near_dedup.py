@@ -82,6 +82,9 @@ class NearDedup(Stage):
         wait(COMPILING)
         return self._settings(context).sketch(ViewBlock(view)).table()
 
+    def looker(self) -> Stage:
+        return self.model_copy(update={"keep": "first", "protect": (), "against": ()})
+
     def settle(
         self, looks: Sequence[pl.DataFrame], table: Table, context: Context
     ) -> Survey | None:

@@ -171,6 +171,10 @@ class Stage(Config):
         seen holds when these change: `Table.alive_of` tells who is left."""
         return None
 
+    def looker(self) -> "Stage":
+        """The stage without what only `settle` reads: what was seen holds when that changes."""
+        return self
+
     def settle(
         self, looks: Sequence[pl.DataFrame], table: Table, context: Context
     ) -> Survey | None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 
 import polars as pl
 import pytest
@@ -146,6 +147,44 @@ def test_dedup_and_decontamination_write_the_same_bytes_for_any_number_of_worker
     assert out["near_dedup"] > 20 and out["decontaminate"] > 3
     built(mixture, "four", workers=4)
     assert shown(tmp_path / "one") == shown(tmp_path / "four")
+
+
+FILTERS = [
+    "identity",
+    "repetition",
+    {"length": {"max_chars": 1_120}},
+    {"length": {"max_chars": 1_130}},
+]
+DEDUPS = [{"exact": {"side": "prompt"}, "minhash": True}, {"minhash": {"keep": "longest"}}]
+
+
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    filters=st.lists(st.permutations(FILTERS).map(lambda f: f[:2]), min_size=2, max_size=3),
+    dedup=st.sampled_from(DEDUPS),
+)
+def test_other_filters_look_at_nothing_again_and_write_what_a_fresh_build_does(
+    filters, dedup, mix, built, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("dataengine.sources.ingest.PART_ROWS", 11)
+    (tmp_path / "evals").mkdir(exist_ok=True)
+    (tmp_path / "evals" / "jam.jsonl").write_text(json.dumps({"id": "1", "prompt": ITEM}) + "\n")
+    rows = {"a": list(stories("a", 40)), "b": [*stories("b", 30), chat("x", "I am ChatGPT.")]}
+    work = tmp_path / "again" / ".work"
+    made: dict[str, int] = {}
+    for chosen in filters:
+        keys = {"filters": chosen, "dedup": dedup, "decontaminate": {"against": ["evals"]}}
+        mixture = mix(rows, **keys)
+        built(mixture, "again")
+        shutil.rmtree(tmp_path / "fresh", ignore_errors=True)
+        built(mixture, "fresh")
+        assert shown(tmp_path / "again") == shown(tmp_path / "fresh")
+        looks = (f for kind in ("*_dedup-*", "decon*") for f in work.glob(f"{kind}/read*/*.arrow"))
+        found = {str(file.relative_to(work)): file.stat().st_ino for file in looks}
+        assert len(found) >= 16 and (not made or made.items() <= found.items())
+        made = found
 
 
 def test_every_row_of_a_source_is_published_or_dropped_with_its_evidence(mix, built, tmp_path):

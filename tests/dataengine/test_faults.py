@@ -62,12 +62,11 @@ def finished_stages(folder: Path) -> dict[str, int]:
 
 
 def step_files(folder: Path) -> dict[Path, int]:
-    """Every part, every decision on one and every shard, and its inode: another one means that it
-    was made again. What stages saw goes when they have decided, and what was scattered when it is
-    gathered."""
+    """Every part, every decision on one, every look at one and every shard, and its inode: another
+    one means that it was made again. What was scattered goes when it is gathered."""
     kinds = ("[!t]*/**/[!t]*.arrow", "shards-*/data/*.parquet")
     files = [path for kind in kinds for path in (folder / ".work").glob(kind)]
-    return {p: p.stat().st_ino for p in files if p.parent.name not in ("looks", "scattered")}
+    return {p: p.stat().st_ino for p in files if p.parent.name != "scattered"}
 
 
 SCATTERING = """
