@@ -12,10 +12,9 @@ from dataengine.plan import Plan
 from dataengine.sources import REGISTRY as SOURCES
 from dataengine.sources import further
 
-HEAD = """\
-# Rebuilds the same bytes: python -m dataengine.build mixture.lock.yaml
-# Written by the build; edit the mixture, not this file.
-"""
+REBUILDS = "# Rebuilds the same bytes: python -m dataengine.build mixture.lock.yaml\n"
+PREVIEW = "# Of a preview of at most {limit:,} records a source; building this file reads all.\n"
+WRITTEN = "# Written by the build; edit the mixture, not this file.\n"
 PINS = ("content", "revision")
 PARTS = (
     "candidates",
@@ -54,7 +53,8 @@ def lock(document: Document, plan: Plan, finished: list[Finished], out: Path) ->
         _pinned(entry, done.account.figures, start)
         for entry, done in zip(data["sources"], finished, strict=False)
     ]
-    return HEAD + yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+    head = PREVIEW.format(limit=plan.limit) if plan.limit else REBUILDS
+    return head + WRITTEN + yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
 
 
 def _pinned(entry: Any, figures: Any, start: Path) -> Any:

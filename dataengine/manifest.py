@@ -32,6 +32,7 @@ def manifest(plan: Plan, finished: list[Finished]) -> dict[str, Any]:
         "name": mixture.name,
         "kind": mixture.kind,
         "seed": mixture.seed,
+        **({"preview": {"records": plan.limit}} if plan.limit else {}),
         **_about(mixture.publish),
         "fingerprint": accounts[-1].fingerprint,
         "engine": {"version": __version__, "git": git_commit()},

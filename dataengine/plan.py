@@ -42,6 +42,8 @@ class Plan:
     steps: tuple[Step, ...]
     out: Path = Path()
     """Where a build of it lies, from which it knows what is done already."""
+    limit: int | None = None
+    """Of a preview, the most records of each source."""
 
     def __str__(self) -> str:
         from dataengine.show import plan_text
@@ -124,7 +126,8 @@ def plan(
     for stage in _after_reading(mixture):
         steps.append(Step(stage, inputs))
         inputs = (len(steps) - 1,)
-    return Plan(mixture, tuple(steps), Path(out) if out else folder_of(mixture, limit))
+    folder = Path(out) if out else folder_of(mixture, limit)
+    return Plan(mixture, tuple(steps), folder, limit)
 
 
 def _after_reading(mixture: Mixture) -> Iterator[Stage]:

@@ -172,6 +172,11 @@ def _to_push(
 ) -> "tuple[dict[str, Any], dict[str, Path | bytes]]":
     """The manifest of a build, and what is to be sent of it, once nothing stands in the way."""
     manifest = finished(build)
+    if "preview" in manifest:
+        raise UserError(
+            f"{build}: holds a preview of at most {manifest['preview']['records']:,} records of "
+            "each source, which is not for publishing; build it without --limit or --look"
+        )
     if not allow_unknown_licence:
         require_known(manifest)
     return manifest, _files(build, manifest, repo, dropped)

@@ -314,8 +314,11 @@ def test_a_prompt_never_stands_in_two_splits(mix, built, tmp_path, answers, shar
     assert sum(len(pl.read_parquet(f)) for f in (tmp_path / "out" / "data").iterdir()) == len(rows)
 
 
-def test_a_preview_reads_a_few_rows_of_each_source(mix, built):
+def test_a_preview_reads_a_few_rows_of_each_source(mix, built, tmp_path):
     manifest = built(mix({"a": chats("a", 50), "b": chats("b", 50)}), limit=3)
+    assert manifest["preview"] == {"records": 3}
+    lock = (tmp_path / "out" / "mixture.lock.yaml").read_text()
+    assert lock.startswith("# Of a preview of at most 3 records a source; building")
     assert [s["rows_read"] for s in manifest["sources"]] == [3, 3]
 
 

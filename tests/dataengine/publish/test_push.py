@@ -86,6 +86,11 @@ def _unknown(folder: Path) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
+def _preview(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text()) | {"preview": {"records": 5}}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
 def _edited(folder: Path) -> None:
     (folder / "data" / "train-00000-of-00002.parquet").write_bytes(b"PAR1")
 
@@ -98,6 +103,7 @@ def _edited(folder: Path) -> None:
         (lambda folder: (folder / "README.md").unlink(), "me/tiny", "README.md is missing"),
         (lambda folder: (folder / "manifest.json").unlink(), "me/tiny", "no finished build here"),
         (lambda folder: None, "tiny", "write OWNER/NAME"),
+        (_preview, "me/tiny", "a preview of at most 5 records of each source, which is not for"),
     ],
 )
 def test_it_refuses_what_publishing_refuses_in_the_same_words(
