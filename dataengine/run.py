@@ -134,7 +134,7 @@ class Run:
             seed=self.plan.mixture.seed,
             workers=self.workers,
             folder=self.work,
-            cache=self.work / "cache",
+            cache=None if isinstance(self.engine, Local) else self.work / "cache",
             pool=self._pool,
             ledger=self.out / "ledger.sqlite",
             notify=self.progress.note,

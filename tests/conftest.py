@@ -14,6 +14,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from dataengine.kernels.jit import cache_folder
+
 # A busy machine is no fault of what is tested.
 hypothesis.settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -22,6 +24,9 @@ hypothesis.settings.load_profile("untimed")
 
 # Read when `datasets` is imported: tests leave nothing in a person's cache, and find nothing there.
 os.environ["HF_DATASETS_CACHE"] = tempfile.mkdtemp(prefix="datasets-cache-")
+# Nor indexes of their suites; kernels, which take long to compile, are the person's own.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "kernels"))
+os.environ["DECONTAM_CACHE"] = tempfile.mkdtemp(prefix="decontam-cache-")
 
 
 def _bubblewrap() -> str | None:

@@ -80,8 +80,8 @@ class Context:
     workers: int
     folder: Path
     """A scratch folder of the stage's own, kept beside its output when it finishes."""
-    cache: Path
-    """Where indexes that outlive a build are kept."""
+    cache: Path | None
+    """Where indexes that outlive a build are kept: None is the user's cache."""
     pool: ThreadPoolExecutor | None = None
     """The threads of the run."""
     ledger: Path | None = None
@@ -162,7 +162,7 @@ class Stage(Config):
         """Begin what takes time and needs no rows, while they are read: compiling."""
 
     def share(self, context: Context) -> None:
-        """Make what `look` needs for all parts in `context.cache`, where workers elsewhere find it:
+        """Make what `look` needs for all parts in `context.cache`, where workers find it:
         an index. Called once, where the mixture's paths hold."""
 
     def look(self, view: View, context: Context) -> pl.DataFrame | None:

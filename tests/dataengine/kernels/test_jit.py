@@ -40,6 +40,7 @@ def added(found, number):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     monkeypatch.setenv("DECONTAM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     (tmp_path / "module.py").write_text(MODULE)
     (tmp_path / "part.py").write_text(PART)
 
