@@ -120,7 +120,7 @@ def _highest(folder: Path) -> Iterator[dict[str, int]]:
 
     def look() -> None:
         while not ended.wait(0.5):
-            found["bytes"] = max(found["bytes"], sum(_blocks(folder)))
+            found["bytes"] = max(found["bytes"], sum(dict(_blocks(folder)).values()))
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -129,10 +129,12 @@ def _highest(folder: Path) -> Iterator[dict[str, int]]:
     thread.join()
 
 
-def _blocks(folder: Path) -> Iterator[int]:
+def _blocks(folder: Path) -> Iterator[tuple[int, int]]:
+    """The bytes that each file takes, by its inode: a file of two names is there once."""
     for path in folder.rglob("*"):
         with suppress(FileNotFoundError):
-            yield path.stat().st_blocks * 512
+            held = path.stat()
+            yield held.st_ino, held.st_blocks * 512
 
 
 def _mixture(folder: Path, data: Path, rows: int | None) -> Path:
