@@ -138,9 +138,7 @@ class Trial:
         self.again: set[Path] = set()
         self.asked = 0
 
-    def run(
-        self, victim: str | None = None, due: Callable[[Path], bool] = any, cluster: Any = None
-    ) -> tuple[str, str]:
+    def run(self, victim: str | None, due: Callable[[Path], bool], cluster: Any) -> tuple[str, str]:
         """Build; returns who was killed, if anybody, and at what moment."""
         asked, killed, at = self.teacher.asked, "nobody", "-"
         driver = self._start()
@@ -264,13 +262,13 @@ def drawn(name: str, most: int) -> Callable[[Path], bool]:
     """When to kill: a while after a moment is seen, or at a number of files that is drawn."""
     count, holds = random.randint(1, most), lambda work: len([*files(work)]) >= count
     due, seconds = MOMENTS.get(name, (holds, 0.5))
-    later = random.random() * seconds
+    later = [random.random() * seconds]
 
     def now(work: Path) -> bool:
-        if not due(work):
-            return False
-        time.sleep(later)
-        return True
+        held = due(work)
+        while held and later:
+            time.sleep(later.pop())
+        return held
 
     return now
 
@@ -292,11 +290,12 @@ def main() -> None:
         engine = ["--engine", options.engine, "--workers", "2"]
         engine += ["--address", cluster.address] if cluster else []
         calm = Trial(file, Path(folder) / "calm", ["--workers", "2"], teacher)
-        calm.run()
+        calm.run(None, asking, None)
         wanted = shown(calm.out)
         for seed in range(options.first, options.first + options.seeds):
             random.seed(seed)
             victim, name = random.choice(VICTIMS[options.engine]), random.choice([*MOMENTS, "else"])
+            name = name if victim == "driver" else "else"  # others do parts, and nothing beside
             scatters = name == "scattered" or random.random() < 0.5
             more = ["--compress", "lz4"] if scatters else []
             trial = Trial(file, out, engine + more, teacher)
