@@ -179,6 +179,14 @@ def code_of(kind: type) -> str | None:
     return _hashed(top) if top != "__main__" and _spec(top) else _compiled(kind)
 
 
+def plugins() -> dict[str, str]:
+    """Every package that brings things of any kind, by its module: its version and a hash of its
+    code. Imports nothing."""
+    groups = [group for group in _installed().groups if group.startswith("dataengine.")]
+    tops = {point.module.partition(".")[0]: _called(point) for point in _points(groups)}
+    return {top: f"{called} {_hashed(top)}" for top, called in sorted(tops.items())}
+
+
 def _name(thing: type) -> str | None:
     return getattr(thing, "name", None)
 

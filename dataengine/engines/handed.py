@@ -79,11 +79,9 @@ def opened(file: Path, fingerprint: str) -> Job:
     """
     with storage.fetch(file).open("rb") as stream:
         of, there, _ = _head(stream)
-        here = versions.here()
-        other = [f"{n} {there[n]}, here {here[n]}" for n in here if there[n] != here[n]]
         if of != fingerprint:
             raise Refused(f"{file} is the job {of}, not {fingerprint}")
-        if other:
+        if other := versions.differences(there):
             raise Refused(
                 f"{socket.gethostname()}: the driver has {'; '.join(other)}; install the same there"
             )

@@ -6,6 +6,8 @@ from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 
+from dataengine import registry
+
 LIBRARIES = ("datasets", "duckdb", "huggingface_hub", "numba", "numpy", "polars", "pyarrow")
 """The libraries whose versions can change a build's bytes."""
 
@@ -19,8 +21,16 @@ def libraries() -> dict[str, str]:
 
 @cache
 def here() -> dict[str, str]:
-    """Everything that a worker must agree on with the driver."""
-    return {"python": platform.python_version(), **libraries(), "dataengine": _code()}
+    """Everything that a worker must agree on with the driver; plugins too, used or not."""
+    own = {"python": platform.python_version(), **libraries(), "dataengine": _code()}
+    return own | {f"plugin {name}": what for name, what in registry.plugins().items()}
+
+
+def differences(there: dict[str, str]) -> list[str]:
+    """What the driver, which has `there`, and this process do not agree on."""
+    ours = here()
+    named = [name for name in {**there, **ours} if there.get(name) != ours.get(name)]
+    return [f"{name} {there.get(name, 'none')}, here {ours.get(name, 'none')}" for name in named]
 
 
 def _code() -> str:

@@ -1,5 +1,6 @@
 """Jobs handed to other processes: what travels, what is refused, how errors come back."""
 
+import json
 import os
 import pickle
 import subprocess
@@ -84,6 +85,49 @@ def test_a_worker_that_has_other_code_or_another_job_is_refused(job, notes, monk
     error = perform_here(str(file), "f" * 32, 0).error
     assert isinstance(error, UserError) and "the driver has polars " in str(error)
     assert "here 0.1" in str(error) and calls(notes) == {}
+
+
+VERSIONS = (
+    "import json; from dataengine.engines import versions; print(json.dumps(versions.here()))"
+)
+
+
+@pytest.fixture
+def garden(tmp_path):
+    """garden(version, code): what a process has, in which a plugin is installed."""
+
+    def installed(version, code):
+        site = tmp_path / f"site-{version}-{len(code)}"
+        told = site / f"garden-{version}.dist-info"
+        told.mkdir(parents=True)
+        (told / "METADATA").write_text(f"Name: garden\nVersion: {version}\n")
+        (told / "entry_points.txt").write_text("[dataengine.filters]\nno_url = garden:NoUrl\n")
+        (site / "garden.py").write_text(code)
+        environment = {**os.environ, "PYTHONPATH": str(site)}
+        return json.loads(
+            subprocess.check_output([sys.executable, "-c", VERSIONS], env=environment)
+        )
+
+    return installed
+
+
+def test_a_worker_that_has_other_plugins_is_refused(job, notes, garden, monkeypatch):
+    first, edited, newer = garden("1.0", "x = 1"), garden("1.0", "x = 10"), garden("1.1", "x = 1")
+    without = versions.here()
+    assert first["plugin garden"].startswith("garden 1.0 ") and "plugin garden" not in without
+
+    def refused(driver, worker):
+        monkeypatch.setattr(versions, "here", lambda: driver)
+        file = hand_out(job(Planted(notes=notes)), [0])
+        monkeypatch.setattr(versions, "here", lambda: worker)
+        return str(perform_here(str(file), "f" * 32, 0).error)
+
+    for other in (edited, newer, without):
+        there, here = first["plugin garden"], other.get("plugin garden", "none")
+        assert f"the driver has plugin garden {there}, here {here}; " in refused(first, other)
+    assert f"plugin garden none, here {newer['plugin garden']}; " in refused(without, newer)
+    assert calls(notes) == {}
+    assert refused(newer, dict(newer)) == "None" and calls(notes) == {0: 1}
 
 
 def test_an_exception_that_cannot_be_unpickled_comes_back_by_name(job, notes):
