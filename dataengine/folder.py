@@ -5,8 +5,9 @@ import fcntl
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import polars as pl
@@ -25,6 +26,7 @@ LAID_OUT = (
     "training_summary.md",
 )
 """What a build puts in its folder, and may therefore replace there."""
+UNWRITABLE = (errno.EACCES, errno.ENOTDIR, errno.EPERM, errno.EROFS)
 
 
 @contextmanager
@@ -36,10 +38,11 @@ def held(out: Path, name: str, work: Path | None = None) -> Iterator[None]:
         UserError: another run holds one, it holds something else than a build of this mixture,
             or it cannot be written.
     """
-    with _disk_errors(out), ExitStack() as locks:
+    with _disk_errors(out, work), ExitStack() as locks:
         _ours(out, name)
         for folder in dict.fromkeys([out / ".work", work or out / ".work"]):
-            folder.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):  # a file there is told of by what comes next
+                folder.mkdir(parents=True)
             lock = locks.enter_context((folder / "lock").open("a"))
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,25 +87,38 @@ def _built(manifest: Path) -> str | None:
 
 
 @contextmanager
-def _disk_errors(out: Path) -> Iterator[None]:
+def _disk_errors(out: Path, work: Path | None) -> Iterator[None]:
     """A folder or disk that cannot take the output is a person's matter, not a traceback."""
     try:
         yield
     except (OSError, pl.exceptions.PolarsError) as error:
-        text = str(error)
+        text, options = str(error), {"--out": out, "--work": work or out}
         full = getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in text
         if full:
+            folders = [*options.values(), Path(tempfile.gettempdir())]
             raise UserError(
-                f"{out}: no space left on the device; free some and run again: "
-                "finished stages are kept"
+                f"{min(folders, key=_free)}: no space left on the device; free some and run "
+                "again: finished stages are kept"
             ) from None
-        if isinstance(error, OSError) and error.errno in (
-            errno.EACCES,
-            errno.EROFS,
-            errno.EPERM,
-            errno.ENOTDIR,
-        ):
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
+            option = "--work" if work and _concerns(error, work) else "--out"
             raise UserError(
-                f"{out}: cannot be written to ({os.strerror(error.errno)}); choose another --out"
+                f"{storage.named(options[option])}: cannot be written to "
+                f"({os.strerror(error.errno)}); choose another {option}"
             ) from None
         raise
+
+
+def _free(folder: Path) -> int:
+    """Bytes that can still be written in a folder, or where it would be made."""
+    while not folder.is_dir():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def _concerns(error: OSError, folder: Path) -> bool:
+    """Whether the file that an error names is a folder, lies in it, or stands in its way."""
+    if not isinstance(error.filename, str):
+        return False
+    file, folder = Path(error.filename).resolve(), folder.resolve()
+    return file.is_relative_to(folder) or folder.is_relative_to(file)

@@ -193,8 +193,11 @@ def test_a_plan_touches_nothing_and_lists_what_a_run_executes(mixture, tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
-def test_a_full_disk_is_one_line_and_goes_on_when_there_is_room(mixture, tmp_path):
+@pytest.mark.parametrize("option", ["--out", "--work"])
+def test_a_full_disk_is_one_line_and_goes_on_when_there_is_room(mixture, tmp_path, option):
     small = tmp_path / "small"
+    folders = {"--out": tmp_path / "out", option: small / "full"}
+    given = [text for named in folders.items() for text in named]
     small.mkdir()
     mount = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=800k", "tmpfs", str(small)], capture_output=True
@@ -202,15 +205,15 @@ def test_a_full_disk_is_one_line_and_goes_on_when_there_is_room(mixture, tmp_pat
     if mount.returncode:
         pytest.skip("this machine lets nobody mount a tmpfs")
     try:
-        done = run(mixture, "--out", small / "out")
+        done = run(mixture, *given)
         assert done.returncode == 2, done.stderr
-        assert "no space left" in done.stderr.splitlines()[-1]
+        assert f"{small / 'full'}: no space left" in done.stderr.splitlines()[-1]
         assert "Traceback" not in done.stderr
-        assert not (small / "out" / "manifest.json").exists()
+        assert not (folders["--out"] / "manifest.json").exists()
         subprocess.run(["mount", "-o", "remount,size=200m", str(small)], check=True)
-        assert run(mixture, "--out", small / "out").returncode == 0
+        assert run(mixture, *given).returncode == 0
         assert run(mixture, "--out", tmp_path / "roomy").returncode == 0
-        assert outputs(small / "out") == outputs(tmp_path / "roomy")
+        assert outputs(folders["--out"]) == outputs(tmp_path / "roomy")
     finally:
         subprocess.run(["umount", str(small)], check=True)
 
@@ -221,6 +224,18 @@ def test_a_folder_that_cannot_be_written(mixture, tmp_path):
     assert done.returncode == 2
     assert "cannot be written to" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_work_folder_that_cannot_be_written_is_the_one_that_is_named(mixture, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    for work in (tmp_path / "file", tmp_path / "file" / "work"):
+        done = run(mixture, "--out", tmp_path / "out", "--work", work)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1
+        assert f"{work}: cannot be written to (" in done.stderr
+        assert done.stderr.endswith("; choose another --work\n")
+    done = run(mixture, "--out", tmp_path / "file", "--work", tmp_path / "work")
+    assert f"{tmp_path / 'file'}: cannot be written to (" in done.stderr
+    assert done.stderr.endswith("; choose another --out\n")
 
 
 def test_no_secret_is_in_any_byte_that_a_build_writes(mixture, tmp_path):
