@@ -12,7 +12,7 @@ driver that was killed is started again. Then
 
 - `data/` and `dropped/` are held against those of threads undisturbed;
 - no step's file may have been made again, but for those of a source that was being generated, which
-  is read again from its ledger;
+  is read again from its ledger; nothing half made may be left;
 - the model is asked, after the kill, what the ledger has no answer of, and nothing else.
 
 Printed is how many builds ended well, by who was killed and what the folder showed then.
@@ -160,6 +160,11 @@ class Trial:
         return killed, at
 
     @property
+    def left(self) -> list[str]:
+        """What a process that died had begun, and nobody cleared away."""
+        return [str(file) for file in self.work.glob("**/tmp*")]
+
+    @property
     def _log(self) -> Path:
         return self.out.with_suffix(".log")
 
@@ -303,6 +308,7 @@ def main() -> None:
             wrong = {
                 "other bytes": shown(out) != wanted,
                 f"made again: {sorted(map(str, trial.again))}": bool(trial.again),
+                f"left: {trial.left}": bool(trial.left),
                 f"asked {trial.asked} times, not {calm.asked}": trial.asked != calm.asked,
             }
             told = "; ".join(what for what, is_so in wrong.items() if is_so)

@@ -93,7 +93,7 @@ class NearDedup(Stage):
         from dataengine.dedup.texts import blocks
 
         settings = self._settings(context)
-        with tempfile.TemporaryDirectory(dir=context.folder) as scratch:
+        with tempfile.TemporaryDirectory(prefix="tmp-", dir=context.folder) as scratch:
             files = as_parts(self.known(), Path(scratch))
             known = blocks(files)
             foreign = [settings.sketch(block) for block in known]

@@ -8,6 +8,8 @@ Eight words in a row that five questions have, of whatever suite, or sixteen tha
 stem and no item's own (`stems`): of the rest, the item's *own* words, a share must agree by itself.
 """
 
+import os
+import socket
 from dataclasses import dataclass, field, fields
 from hashlib import blake2b
 from pathlib import Path
@@ -98,7 +100,8 @@ class Index:
         return sum(getattr(self, f.name).nbytes for f in fields(self) if f.name not in NAMES)
 
     def save(self, folder: Path) -> None:
-        partial = folder.with_name(f"{folder.name}.{id(self)}")
+        writer = f"{socket.gethostname()}-{os.getpid()}-{id(self)}"
+        partial = folder.with_name(f"tmp-{writer}-{folder.name}")
         partial.mkdir(parents=True, exist_ok=True)
         for f in fields(self):
             if f.name not in NAMES:

@@ -7,7 +7,9 @@ cosines are put on one scale, on which that is `RETRIEVED` and 1 stays 1. Texts 
 further apart than in one: what is written in another script than the item has a floor of its own.
 """
 
+import os
 import re
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
@@ -207,6 +209,7 @@ class Items:
 def save(file: Path, array: NDArray[np.float16]) -> None:
     """Write an array so that it appears whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f"{file.name}.{id(array)}.npy")
+    writer = f"{socket.gethostname()}-{os.getpid()}-{id(array)}"
+    partial = file.with_name(f"tmp-{writer}-{file.name}")
     np.save(partial, array)
     partial.replace(file)

@@ -154,6 +154,33 @@ def test_killed_between_scatter_and_gather_it_scatters_nothing_again(
     assert rows[0].equals(rows[1])  # in smaller shards
 
 
+DYING = """
+import os, signal
+def died(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+IN_SETTLE = DYING + "from dataengine.dedup import near; near.Settings.twins = died"
+IN_THE_INDEX = DYING + "from decontam.index import index; index.np.save = died"
+
+
+@pytest.mark.parametrize("dying", [IN_SETTLE, IN_THE_INDEX])
+def test_what_a_killed_build_left_half_made_is_cleared_away(mixture, tmp_path, dying, monkeypatch):
+    item = {"id": "1", "prompt": "twenty words that stand in no row of these", "answer": ""}
+    (tmp_path / "gsm8k.jsonl").write_text(json.dumps(item) + "\n")
+    more = f"decontaminate: {{against: [gsm8k], path: {tmp_path}}}\n"
+    mixture.write_text(MIXTURE.replace("exact: true", "exact: true, minhash: true") + more)
+    out = tmp_path / "out"
+    monkeypatch.setattr(sys.modules[__name__], "PROGRAM", ["-c", f"{dying}\n{SCATTERING}"])
+    assert run(mixture, "--out", out).returncode == -signal.SIGKILL
+    assert [*(out / ".work").glob("*/tmp*")]
+    monkeypatch.setattr(sys.modules[__name__], "PROGRAM", ["-c", SCATTERING])
+    assert run(mixture, "--out", out).returncode == 0
+    assert not [*(out / ".work").glob("**/tmp*")]
+    assert len([*(out / ".work/cache").iterdir()]) == 1
+    assert run(mixture, "--out", tmp_path / "undisturbed").returncode == 0
+    assert outputs(out) == outputs(tmp_path / "undisturbed")
+
+
 def test_bad_input_is_one_line_and_exit_code_2(mixture, tmp_path):
     mixture.write_text(MIXTURE.replace("chat.jsonl", "chat.jsonn"))
     done = run(mixture, "--out", tmp_path / "out")
