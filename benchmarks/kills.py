@@ -40,6 +40,7 @@ import yaml
 
 from benchmarks.scale import below, mixture
 from benchmarks.teacher import Teacher, teaching
+from dataengine.kernels.jit import cache_folder
 
 ROWS, ASKED = 1_500, 40
 BUILD = """
@@ -51,6 +52,7 @@ from dataengine.command import run_command
 from dataengine.build import app
 run_command(app)
 """
+SETTLE = ("exact_dedup", "near_dedup", "decontaminate", "mix", "split")
 VICTIMS = {
     "ray": ("worker", "node", "driver"),
     "slurm": ("element", "driver"),
@@ -95,12 +97,9 @@ def asking(work: Path) -> bool:
 
 
 def settling(work: Path) -> bool:
-    """Whether a step has looked at every part and decided on none."""
-    parts = len([*work.glob("*/*.rows.arrow")])
-    return any(
-        len([*looks.glob("[0-9]*.arrow")]) == parts and not any(looks.parent.glob("[0-9]*.arrow"))
-        for looks in work.glob("*/looks")
-    )
+    """Whether a step has begun that decides once it knows all parts, and has decided on none."""
+    begun = [folder for name in SETTLE for folder in work.glob(f"{name}-*")]
+    return any(not any(folder.glob("[!t]*")) for folder in begun)
 
 
 def scattered(work: Path) -> bool:
@@ -162,7 +161,8 @@ class Trial:
     @property
     def left(self) -> list[str]:
         """What a process that died had begun, and nobody cleared away."""
-        return [str(file) for file in self.work.glob("**/tmp*")]
+        indices = Path(os.environ["DECONTAM_CACHE"]) / "indices"
+        return [str(file) for file in [*self.work.glob("**/tmp*"), *indices.glob("tmp*")]]
 
     @property
     def _log(self) -> Path:
@@ -291,6 +291,8 @@ def main() -> None:
         cluster_for(options.engine) as cluster,
         teaching() as teacher,
     ):
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "kernels"))
+        os.environ["DECONTAM_CACHE"] = str(Path(folder) / "cache")  # of indices alone, then
         file, out = described(Path(folder) / "mixture", teacher), Path(folder) / "out"
         engine = ["--engine", options.engine, "--workers", "2"]
         engine += ["--address", cluster.address] if cluster else []

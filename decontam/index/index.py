@@ -9,6 +9,7 @@ stem and no item's own (`stems`): of the rest, the item's *own* words, a share m
 """
 
 import os
+import shutil
 import socket
 from dataclasses import dataclass, field, fields
 from hashlib import blake2b
@@ -47,6 +48,7 @@ __all__ = [
 ]  # fmt: skip
 
 VERSION = 23
+_PARTIAL = f"tmp-{socket.gethostname()}"
 END_BITS = 1 << 21
 
 
@@ -100,8 +102,8 @@ class Index:
         return sum(getattr(self, f.name).nbytes for f in fields(self) if f.name not in NAMES)
 
     def save(self, folder: Path) -> None:
-        writer = f"{socket.gethostname()}-{os.getpid()}-{id(self)}"
-        partial = folder.with_name(f"tmp-{writer}-{folder.name}")
+        clear(folder.parent)
+        partial = folder.with_name(f"{_PARTIAL}-{os.getpid()}-{id(self)}-{folder.name}")
         partial.mkdir(parents=True, exist_ok=True)
         for f in fields(self):
             if f.name not in NAMES:
@@ -128,6 +130,17 @@ class Index:
 
 NAMES = ("item_ids", "suites")
 """The fields of an index that are no arrays."""
+
+
+def clear(cache: Path) -> None:
+    """Remove indices that processes of this machine left half written when they were killed."""
+    for partial in cache.glob(f"{_PARTIAL}-*"):
+        try:
+            os.kill(int(partial.name.rsplit("-", 3)[1]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(partial, ignore_errors=True)
+        except PermissionError:  # it is somebody else's, and at work
+            continue
 
 
 def load_or_build(suites: list[Suite], cache: Path | None = None) -> Index:
