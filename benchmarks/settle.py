@@ -26,10 +26,11 @@ import polars as pl
 
 from dataengine.parts import SMALL, Part, compact, mapped, write, written
 from dataengine.row import schema
+from dataengine.shuffle import Shuffled
 from dataengine.stages.exact_dedup import ExactDedup
 from dataengine.stages.mix import Mix
 from dataengine.stages.near_dedup import NearDedup
-from dataengine.stages.shards import _in_shards, _order
+from dataengine.stages.shards import SHARD_BYTES
 from dataengine.stages.stage import Context
 from dataengine.view import Table
 
@@ -83,7 +84,7 @@ def settle(step: str, folder: Path, threads: int, count: int) -> None:
             "exact_dedup": lambda: ExactDedup().settle([], table, context),
             "near_dedup": lambda: NearDedup().settle(looks, table, context),
             "mix": lambda: Mix(amounts={"s": ("fraction", 0.5)}).settle([], table, context),
-            "shards": lambda: _in_shards(_order(table, 0)),
+            "shards": lambda: Shuffled.of(table, 0, SHARD_BYTES, context.folder),
         }
         steps[step]()
 

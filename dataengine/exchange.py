@@ -7,8 +7,9 @@ its bucket, and a bucket is one piece of each of these files.
 
 import os
 import shutil
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -26,10 +27,30 @@ from dataengine.view import Table
 
 SCATTERED_BYTES = 64 << 20
 """Bytes of parts that are scattered into one file: each thread holds that much, some times over."""
+AHEAD = 16
+"""Files that wait to be scattered at once."""
 CACHED = 0.5
 """The share of memory that parts may take to be read again and again."""
 TOLD = ("to", "bytes")
 LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+class Wanted(Protocol):
+    """Rows to write, told by `part`, `place` and `copy`, with their `bytes`, their `bucket` and
+    their place there (`to`), sorted by the first three."""
+
+    @property
+    def buckets(self) -> Sequence[Any]:
+        """As many as there are buckets."""
+        ...
+
+    def bucket(self, number: int) -> pl.DataFrame:
+        """Those of a bucket."""
+        ...
+
+    def of_parts(self, edges: Sequence[int], folder: Path) -> Iterator[pl.DataFrame]:
+        """Those of the parts from each edge up to the next; `folder` is for temporary files."""
+        ...
 
 
 class Buckets(Protocol):
@@ -41,9 +62,8 @@ class Buckets(Protocol):
 
 
 @contextmanager
-def buckets(table: Table, wanted: pl.DataFrame, context: Context) -> Iterator[Buckets]:
-    """Rows of a table by bucket. `wanted` names each by `part`, `place` and `copy`, with its
-    `bucket`, its place there (`to`) and its `bytes`, and is sorted by part, place and copy."""
+def buckets(table: Table, wanted: Wanted, context: Context) -> Iterator[Buckets]:
+    """Rows of a table by bucket."""
     size = sum(storage.fetch(part.file).stat().st_size for part in table.parts)
     assert context.pool is not None
     if context.compression is None and size <= CACHED * memory():
@@ -65,13 +85,12 @@ def memory() -> int:
 class Taken:
     """Buckets taken from the parts as they lie."""
 
-    def __init__(self, table: Table, wanted: pl.DataFrame) -> None:
-        self.table = table
-        self.wanted = wanted.partition_by("bucket", as_dict=True)
+    def __init__(self, table: Table, wanted: Wanted) -> None:
+        self.table, self.wanted = table, wanted
 
     def gather(self, bucket: int) -> pl.DataFrame:
         """The rows of a bucket; each part that holds some is read once."""
-        return rows_of(self.table, self.wanted[(bucket,)])
+        return rows_of(self.table, self.wanted.bucket(bucket))
 
 
 class Scattered:
@@ -81,16 +100,18 @@ class Scattered:
         self.files = files
 
     @classmethod
-    def of(cls, table: Table, wanted: pl.DataFrame, folder: Path, pool: Executor) -> "Scattered":
+    def of(cls, table: Table, wanted: Wanted, folder: Path, pool: Executor) -> "Scattered":
         """Scatter the rows of all parts; a file that is there is not made again."""
-        count = int(wanted["bucket"].max()) + 1  # type: ignore[arg-type]
-        made = []
-        for number, (low, high) in enumerate(_groups(table)):
-            first, end = (wanted["part"].search_sorted(part, side="left") for part in (low, high))
-            held = wanted[first:end]
-            file = folder / f"{number:06d}.arrow"
-            made.append(pool.submit(scatter, table, held, count, file))
-        return cls([future.result() for future in made])
+        count, edges = len(wanted.buckets), [*_edges(table)]
+        files = [folder / f"{number:06d}.arrow" for number in range(len(edges) - 1)]
+        waiting: deque[Future[Path]] = deque()
+        for held, file in zip(wanted.of_parts(edges, folder), files, strict=True):
+            waiting.append(pool.submit(scatter, table, held, count, file))
+            if len(waiting) > AHEAD:
+                waiting.popleft().result()
+        for last in waiting:
+            last.result()
+        return cls(files)
 
     def gather(self, bucket: int) -> pl.DataFrame:
         """The rows of a bucket: one piece of each file."""
@@ -101,14 +122,15 @@ class Scattered:
         return framed(pa.Table.from_batches(pieces))
 
 
-def _groups(table: Table) -> Iterator[tuple[int, int]]:
-    """Consecutive parts of SCATTERED_BYTES and more, by the first and the one after the last."""
-    low = size = 0
+def _edges(table: Table) -> Iterator[int]:
+    """The first of some consecutive parts of SCATTERED_BYTES and more, of the next, and the end."""
+    yield 0
+    size = 0
     for number, part in enumerate(table.parts, 1):
         size += storage.fetch(part.file).stat().st_size
         if size >= SCATTERED_BYTES or number == len(table.parts):
-            yield low, number
-            low, size = number, 0
+            yield number
+            size = 0
 
 
 def scatter(table: Table, wanted: pl.DataFrame, count: int, file: Path) -> Path:

@@ -1,19 +1,22 @@
 """Shards: the rows as Parquet files that `datasets` streams and TRL reads as they are."""
 
 import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
 from dataengine import tokens
 from dataengine.errors import NothingLeft
-from dataengine.exchange import buckets, copied
+from dataengine.exchange import buckets
 from dataengine.parts import arrow, framed, mapped, written
 from dataengine.published import PLAIN, Form, published
-from dataengine.row import Kind, conversation, draw, schema
+from dataengine.row import Kind, conversation, schema
+from dataengine.shuffle import Bucket, Shuffled
 from dataengine.stages.stage import Context, Writer
 from dataengine.text import whole_texts
 from dataengine.view import Table, View
@@ -22,7 +25,6 @@ SHARD_BYTES = 256 << 20
 """Bytes of text in one file, about: few large files, but none that a laptop cannot open."""
 GROUP_ROWS = 1_000
 """Rows of one row group, so that a reader can stream and the Hub's viewer can page."""
-ADDED = ("copies", "split")
 
 
 class Shard(NamedTuple):
@@ -58,8 +60,8 @@ class Shards(Writer):
         form = Form(context.kind)
         for view in table.views():
             form.see(view.frame(*_read_for_form(view)))
-        rows = _in_shards(_order(table, context.seed))
-        shards, folder = _named(rows), context.folder
+        rows = Shuffled.of(table, context.seed, SHARD_BYTES, context.folder)
+        shards, folder = _named(rows.buckets), context.folder
         for name in ("data", "counts"):
             (folder / name).mkdir(exist_ok=True)
 
@@ -91,24 +93,6 @@ class Shards(Writer):
         }
 
 
-def _order(table: Table, seed: int) -> pl.DataFrame:
-    """Every row to write: its part, place and copy, split, bytes, id and place in the shuffle."""
-    found = []
-    for view in table.views():
-        added = view.frame(*ADDED)
-        rows = pl.DataFrame(
-            {"part": np.full(len(view), view.number, np.int32), "place": view.places}
-        ).with_columns(added["copies"], added["split"], view.small["bytes"], view.ids)
-        if (added["copies"] > 1).any():
-            copy = pl.int_ranges(0, pl.col("copies"), dtype=pl.Int32).alias("copy")
-            rows = rows.with_columns(copy).explode("copy").with_columns(copied())
-        else:
-            rows = rows.with_columns(copy=pl.lit(0, pl.Int32))
-        found.append(rows.drop("copies"))
-    whole = pl.concat(found)
-    return whole.with_columns(draw(seed, "shuffle", whole["id"])).sort("shuffle", "id").drop("id")
-
-
 def _read_for_form(view: View) -> list[str]:
     """The columns that tell how a dataset is published; not turns where the part's hold a role and
     a content alone."""
@@ -121,27 +105,13 @@ def _read_for_form(view: View) -> list[str]:
     return [name for name in schema(view.kind) if name not in ("id", "provenance", *plain)]
 
 
-def _in_shards(order: pl.DataFrame) -> pl.DataFrame:
-    """Rows by part and place, each with its split, the shard's number among all (`bucket`) and its
-    place there (`to`)."""
-    ends = pl.col("bytes").cast(pl.Int64).cum_sum().over("split")
-    shard = ((ends - pl.col("bytes")) // SHARD_BYTES).alias("shard")
-    rows = order.select("part", "place", "copy", "bytes", "split", shard)
-    rows = rows.sort("split", maintain_order=True)
-    shards = rows.select("split", "shard").unique(maintain_order=True).with_row_index("bucket")
-    rows = rows.join(shards, on=("split", "shard"), how="left", maintain_order="left")
-    to = pl.int_range(pl.len(), dtype=pl.UInt32).over("bucket").alias("to")
-    return rows.with_columns(to).drop("shard").sort("part", "place", "copy")
-
-
-def _named(rows: pl.DataFrame) -> list[Shard]:
+def _named(buckets: Sequence[Bucket]) -> list[Shard]:
     """The files to write, with the rows that each holds."""
-    held = rows.group_by("bucket", "split").agg(pl.len().alias("rows")).sort("bucket")
-    number = pl.int_range(pl.len()).over("split").alias("number")
-    of = pl.len().over("split").alias("of")
+    of = Counter(bucket.split for bucket in buckets)
+    number = {split: count() for split in of}
     return [
-        Shard(bucket, split, f"{split}-{number:05d}-of-{of:05d}.parquet", rows)
-        for bucket, split, rows, number, of in held.with_columns(number, of).iter_rows()
+        Shard(place, split, f"{split}-{next(number[split]):05d}-of-{of[split]:05d}.parquet", rows)
+        for place, (split, _, rows) in enumerate(buckets)
     ]
 
 

@@ -1,8 +1,11 @@
 """The exchange: rows by bucket, whether they are taken from their parts or scattered to files."""
 
 import os
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 import pytest
@@ -34,6 +37,23 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
     return Table("sft", tuple(parts), ("s",) * 5)
 
 
+class Rows(NamedTuple):
+    """Rows to write, as a table of them all."""
+
+    table: pl.DataFrame
+
+    @property
+    def buckets(self) -> range:
+        return range(self.table["bucket"].max() + 1)  # type: ignore[operator, arg-type]
+
+    def bucket(self, number: int) -> pl.DataFrame:
+        return self.table.filter(pl.col("bucket") == number)
+
+    def of_parts(self, edges: Sequence[int], folder: Path) -> Iterator[pl.DataFrame]:
+        for low, high in pairwise(edges):
+            yield self.table.filter(pl.col("part").is_between(low, high, closed="left"))
+
+
 @st.composite
 def wanted(draw: st.DrawFn) -> pl.DataFrame:
     """Rows of those parts, some more than once, some not at all, in any buckets."""
@@ -43,7 +63,7 @@ def wanted(draw: st.DrawFn) -> pl.DataFrame:
             for copy in range(draw(st.integers(0, 2))):
                 chosen.append((part, place, copy, draw(st.integers(0, 3)), 7 * part + place))
     order = draw(st.permutations(range(len(chosen))))
-    types = {"part": pl.Int32, "place": pl.UInt32, "copy": pl.Int32, "bucket": pl.UInt32}
+    types = dict.fromkeys(("part", "place", "copy", "bucket"), pl.UInt32)
     rows = pl.DataFrame(chosen, schema={**types, "bytes": pl.UInt32}, orient="row")
     rows = rows.with_columns(order=pl.Series(order, dtype=pl.Int64)).sort("order")
     to = pl.int_range(pl.len(), dtype=pl.UInt32).over("bucket").alias("to")
@@ -64,16 +84,16 @@ def test_scattered_and_taken_rows_are_the_same(
     folder = tmp_path_factory.mktemp("scattered")
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
         patch.setattr(exchange, "SCATTERED_BYTES", group)
-        Scattered.of(table, wanted, folder, pool)
+        Scattered.of(table, Rows(wanted), folder, pool)
         files = sorted(folder.iterdir())
         gone = [file for number, file in enumerate(files) if lost >> number & 1]
         for file in gone:  # a run that was killed before they were written
             file.unlink()
         there = {file: file.stat().st_ino for file in files if file not in gone}
-        scattered = Scattered.of(table, wanted, folder, pool)
+        scattered = Scattered.of(table, Rows(wanted), folder, pool)
     assert sorted(folder.iterdir()) == files
     assert {file: file.stat().st_ino for file in there} == there
-    taken = Taken(table, wanted)
+    taken = Taken(table, Rows(wanted))
     total = 0
     for bucket in wanted["bucket"].unique().to_list():
         one, other = taken.gather(bucket), scattered.gather(bucket)
