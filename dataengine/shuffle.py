@@ -17,12 +17,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dataengine.exchange import copied
+from dataengine.partition import buckets_for, divide
 from dataengine.row import draw
 from dataengine.view import Table, View
 
-RANGE_ROWS, RANGES = 1 << 20, 256
-"""Rows of one range, about: each takes some 90 bytes while they are sorted. There are so many
-ranges at most, since each is an open file; then they are longer."""
+RANGE_ROWS = 1 << 20
+"""Rows of one range, about: each takes some 80 bytes while they are sorted."""
 
 NAMES = ("part", "place", "copy", "bytes")
 ROW = np.dtype([(name, np.uint32) for name in NAMES])
@@ -54,14 +54,14 @@ class Shuffled:
         `split`. A bucket ends with the row that reaches `bucket_bytes`; rows of one draw stay in
         the order of the table. `folder` is for temporary files."""
         found = cls()
-        count = min(table.rows // RANGE_ROWS + 1, RANGES)
+        count = buckets_for(table.rows, RANGE_ROWS)
         splits: dict[str, int] = {}
         with ExitStack() as opened:
             ranges = [opened.enter_context(TemporaryFile(dir=folder)) for _ in range(count)]
             for view in table.views():
                 rows = _drawn(view, seed, splits)
                 high = rows["draw"] >> np.uint64(32)
-                _divide(rows, high * np.uint64(count) >> np.uint64(32), ranges)
+                divide(rows, high * np.uint64(count) >> np.uint64(32), ranges)
             for split in sorted(splits):
                 rows_of = (_sorted(file, splits[split]) for file in ranges)
                 found._files[split] = TemporaryFile(dir=folder)  # noqa: SIM115 it closes with the order
@@ -102,14 +102,14 @@ class Shuffled:
         `folder` is for temporary files."""
         groups = len(edges) - 1
         total = sum(bucket.rows for bucket in self.buckets)
-        count = max(1, min(total // RANGE_ROWS + 1, RANGES, groups))
+        count = min(buckets_for(total, RANGE_ROWS), groups)
         lows = [groups * number // count for number in range(count + 1)]
         firsts = np.array([edges[low] for low in lows[:-1]])
         with ExitStack() as opened:
             files = [opened.enter_context(TemporaryFile(dir=folder)) for _ in range(count)]
             for number in range(len(self.buckets)):
                 rows = self._numbered(number)
-                _divide(rows, np.searchsorted(firsts, rows["part"], side="right") - 1, files)
+                divide(rows, np.searchsorted(firsts, rows["part"], side="right") - 1, files)
             for file, (low, high) in zip(files, pairwise(lows), strict=True):
                 file.seek(0)
                 rows = np.sort(np.frombuffer(file.read(), ORDERED), order=("part", "place", "copy"))
@@ -134,12 +134,6 @@ def _drawn(view: View, seed: int, splits: dict[str, int]) -> Rows:
         rows[name] = taken[name]
     rows["split"] = taken["split"].replace_strict(splits, return_dtype=pl.UInt8)
     return rows
-
-
-def _divide(rows: Rows, of: NDArray[Any], files: Sequence[BinaryIO]) -> None:
-    """Write each row to one of some files."""
-    for number, file in enumerate(files):
-        file.write((rows[of == number] if len(files) > 1 else rows).tobytes())
 
 
 def _sorted(file: BinaryIO, split: int) -> Rows:

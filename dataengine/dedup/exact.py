@@ -12,13 +12,14 @@ import polars as pl
 from dataengine.dedup.fingerprint import fingerprints
 from dataengine.dedup.rank import first_equal
 from dataengine.dedup.texts import ViewBlock
+from dataengine.partition import buckets_for, divide
 from dataengine.parts import arrow
 from dataengine.view import View
 
 SCHEMA = {"at": pl.Int64, "of": pl.Int64}
 HELD = np.dtype([("keys", np.uint64, 2), ("at", np.int64), ("pinned", np.bool_)])
-BUCKET_ROWS = 2 << 20
-"""Rows of one bucket, about: each takes some 270 bytes while they are compared."""
+BUCKET_ROWS = 1 << 18
+"""Rows of one bucket, about: each takes some 300 bytes while they are compared."""
 
 
 class Keyed(NamedTuple):
@@ -37,16 +38,14 @@ def duplicates(parts: Iterable[Keyed], rows: int, folder: Path) -> pl.DataFrame:
     rows: how many there are in all. Their keys go to buckets in temporary files in `folder`, equal
     ones to the same, and one bucket at a time is in memory.
     """
-    count = rows // BUCKET_ROWS + 1
+    count = buckets_for(rows, BUCKET_ROWS)
     with ExitStack() as opened:
         files = [opened.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(count)]
         for keys, at, pinned in parts:
             held = np.zeros(len(at), HELD)
             held["keys"], held["at"], held["pinned"] = keys, at, pinned
             held = held[keys.any(axis=1)]
-            bucket = held["keys"][:, 1] % np.uint64(count)
-            for number, file in enumerate(files):
-                file.write(held[bucket == number].tobytes())
+            divide(held, held["keys"][:, 1] % np.uint64(count), files)
         found = [_of_bucket(file) for file in files]
     return pl.concat(found).sort("at")
 

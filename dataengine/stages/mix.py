@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dataengine import tokens
 from dataengine.decisions import Decided
-from dataengine.parts import cut
 from dataengine.row import conversation, draw
 from dataengine.sources.source import Amount
 from dataengine.stages.stage import Context, Stage, Survey, evidence
@@ -47,27 +48,26 @@ class Mix(Stage):
     def settle(
         self, looks: Sequence[pl.DataFrame], table: Table, context: Context
     ) -> Survey | None:
-        none = pl.DataFrame(schema={"at": pl.Int64, "copies": pl.Int64})
-        drawn = [
-            self._drawn(name, looks, table, context)
-            for name in dict.fromkeys(table.sources)
-            if any(n.any() for n, of in zip(table.alive, table.sources, strict=True) if of == name)
+        places = [np.flatnonzero(alive).astype(np.uint32) for alive in table.alive]
+        parts = [
+            pl.DataFrame({"place": held, "copies": np.ones(len(held), np.int32)}) for held in places
         ]
-        return Survey(parts=cut(pl.concat([none, *drawn]).sort("at"), table.parts))
-
-    def _drawn(
-        self, name: str, looks: Sequence[pl.DataFrame], table: Table, context: Context
-    ) -> pl.DataFrame:
-        """How many times each row of one source is taken."""
-        amount = Amount(*self.amounts[name])  # type: ignore[arg-type]
-        if amount.unit == "all":
-            return table.small(of=name).with_columns(pl.lit(1, pl.Int64).alias("copies"))
-        rows = table.small("id", of=name)
-        rows = rows.with_columns(draw(context.seed, "mix", rows["id"]))
-        if self._in_tokens:
-            seen = zip(table.alive_of(looks), table.sources, strict=True)
-            rows = rows.with_columns(pl.concat([look for look, of in seen if of == name]))
-        return _copies(rows, amount, name, context)
+        seen = table.alive_of(looks) if looks else []
+        for name in dict.fromkeys(table.sources):
+            amount = Amount(*self.amounts[name])  # type: ignore[arg-type]
+            mine = [n for n, of in enumerate(table.sources) if of == name and len(places[n])]
+            if amount.unit == "all" or not mine:
+                continue
+            drawn = np.concatenate([draw(context.seed, "mix", table.view(n).ids) for n in mine])
+            sizes = pl.concat([seen[n] for n in mine])["tokens"].to_numpy() if seen else None
+            copies, short = _copies(drawn, sizes, amount)
+            if short and context.notify:
+                left = f"only {len(drawn):,} rows are left of it: all are taken"
+                context.notify(f"{name}: {amount} wanted, {left}")
+            ends = np.cumsum([len(places[n]) for n in mine])
+            for n, some in zip(mine, np.split(copies, ends[:-1]), strict=True):
+                parts[n] = pl.DataFrame({"place": places[n], "copies": some})
+        return Survey(parts=parts)
 
     @property
     def _in_tokens(self) -> bool:
@@ -76,6 +76,7 @@ class Mix(Stage):
     def apply(self, view: View, found: pl.DataFrame | None) -> Decided:
         assert found is not None
         copies = view.at.join(found, on="place", how="left", maintain_order="left")["copies"]
+        copies = copies.cast(pl.Int64)
         out = copies == 0
         amount = Amount(*self.amounts.get(view.source, ("all", 1.0)))  # type: ignore[arg-type]
         told = evidence(amount=str(amount))
@@ -85,23 +86,30 @@ class Mix(Stage):
         return Decided(decided["reason"], decided["evidence"], copies.to_frame())
 
 
-def _copies(rows: pl.DataFrame, amount: Amount, name: str, context: Context) -> pl.DataFrame:
-    """How many times each row of one source is taken."""
-    drawn = rows.sort("mix", "id")
-    n = drawn.height
+def _copies(
+    drawn: NDArray[np.uint64], sizes: NDArray[np.int64] | None, amount: Amount
+) -> tuple[NDArray[np.int32], bool]:
+    """How many times each row of a source is taken, by their draws (and tokens, where the amount is
+    in tokens), and whether there are fewer than wanted."""
+    rows = len(drawn)
     if amount.unit == "tokens":
-        before = drawn["tokens"].cum_sum() - drawn["tokens"]
-        times = (before < amount.value).cast(pl.Int64)
-        short = drawn["tokens"].sum() < amount.value
-    else:
-        wanted = {
-            "rows": int(amount.value),
-            "fraction": round(amount.value * n),
-            "repeat": round(amount.value * n),
-        }[amount.unit]
-        short = amount.unit == "rows" and wanted > n
-        whole, more = divmod(wanted if amount.unit == "repeat" else min(wanted, n), max(n, 1))
-        times = whole + (pl.int_range(n, eager=True) < more).cast(pl.Int64)
-    if short and context.notify:
-        context.notify(f"{name}: {amount} wanted, only {n:,} rows are left of it: all are taken")
-    return drawn.select("at").with_columns(times.alias("copies"))
+        assert sizes is not None
+        order = np.argsort(drawn, kind="stable")
+        taken = np.zeros(rows, np.int32)
+        taken[order] = np.cumsum(sizes[order]) - sizes[order] < amount.value
+        return taken, bool(sizes.sum() < amount.value)
+    wanted = int(amount.value) if amount.unit == "rows" else round(amount.value * rows)
+    whole, more = divmod(wanted if amount.unit == "repeat" else min(wanted, rows), rows)
+    taken = np.full(rows, whole, np.int32)
+    taken[lowest(drawn, more)] += 1
+    return taken, amount.unit == "rows" and wanted > rows
+
+
+def lowest(drawn: NDArray[np.uint64], count: int) -> NDArray[np.bool_]:
+    """Which are the lowest `count` draws; of equal ones the first."""
+    if not count:
+        return np.zeros(len(drawn), np.bool_)
+    edge = np.partition(drawn, count - 1)[count - 1]
+    low = drawn < edge
+    low[np.flatnonzero(drawn == edge)[: count - int(low.sum())]] = True
+    return low
