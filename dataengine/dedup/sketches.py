@@ -24,7 +24,7 @@ class Sketches:
     """What is kept of each row's text, row for row.
 
     bytes: uint8, shape (rows, permutations), meaningful where `shingles` is above 0.
-    tokens, shingles: int64, how many there are (repeats included).
+    tokens, shingles: int32, how many there are (repeats included).
     keys: uint64; equal for equal texts, 0 where there is no text.
     """
 
@@ -38,8 +38,8 @@ class Sketches:
         """Read a block once."""
         found = cls(
             np.zeros((block.rows, len(hashes.offsets)), np.uint8),
-            np.zeros(block.rows, np.int64),
-            np.zeros(block.rows, np.int64),
+            np.zeros(block.rows, np.int32),
+            np.zeros(block.rows, np.int32),
             np.zeros(block.rows, np.uint64),
         )
         scratch = Scratch()
