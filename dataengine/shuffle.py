@@ -122,7 +122,9 @@ def _drawn(view: View, seed: int, splits: dict[str, int]) -> Rows:
     """The rows of a view, as often as each is taken, with their draws; `splits` numbers the names
     of splits as they are met."""
     added = view.frame("copies", "split")
-    named = added.with_columns(view.small["bytes"], view.ids, place=pl.Series(view.places))
+    named = added.with_columns(
+        pl.col("split").cast(pl.String), view.small["bytes"], view.ids, place=pl.Series(view.places)
+    )
     copies = named.with_columns(copy=pl.int_ranges(0, pl.col("copies"), dtype=pl.Int32))
     taken = copies.explode("copy", keep_nulls=False, empty_as_null=False).with_columns(copied())
     for name in taken["split"].unique(maintain_order=True):

@@ -76,7 +76,6 @@ class Mix(Stage):
     def apply(self, view: View, found: pl.DataFrame | None) -> Decided:
         assert found is not None
         copies = view.at.join(found, on="place", how="left", maintain_order="left")["copies"]
-        copies = copies.cast(pl.Int64)
         out = copies == 0
         amount = Amount(*self.amounts.get(view.source, ("all", 1.0)))  # type: ignore[arg-type]
         told = evidence(amount=str(amount))

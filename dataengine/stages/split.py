@@ -29,5 +29,5 @@ class Split(Stage):
         drawn = draw(self.seed, "split", prompts_hexed(view.small["prompt"]))
         edges = [int(share * 2**64) for share in accumulate(self.shares.values())][:-1]
         side = sum((drawn >= edge).cast(pl.Int64) for edge in edges) if edges else drawn * 0
-        names = pl.Series(list(self.shares), dtype=pl.String)
+        names = pl.Series(list(self.shares), dtype=pl.Categorical)
         return Decided.stay(len(view), names.gather(side).alias("split").to_frame())
