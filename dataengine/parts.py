@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from dataengine import storage
 from dataengine.row import (
     CONTENT,
-    FOR_THE_TEMPLATE,
     MESSAGE,
     MESSAGES,
     PROVENANCE,
@@ -287,28 +286,32 @@ def small_of(
     table: pa.Table, kind: Kind, source: str, ids: Sequence[str] | None = None
 ) -> pl.DataFrame:
     """The small columns of rows as a part holds them; `ids`, where rows have one already."""
-    made = _of_plain(table) if _is_plain(table, kind) else _of_any(table, kind)
+    made = _of_chats(table) if _is_bulk(table, kind) else _of_any(table, kind)
     known = [bytes.fromhex(i) for i in ids] if ids else [named(source, d) for d in made["digest"]]
     row = _column(table, UNDER + "row", SMALL["row"], table.num_rows).alias("row")
     return pl.DataFrame({"id": known, "row": row, **made}, schema=SMALL)
 
 
-def _is_plain(table: pa.Table, kind: Kind) -> bool:
-    """Whether rows hold the texts and roles of turns, and nothing else that they could."""
-    if kind != "sft" or table.num_rows < FEW_ROWS:
-        return False
-    said = {*table.schema.names} | {name for name, held in constants(table).items() if held}
-    fields = table.schema.field("messages").type.value_type
-    return not said.intersection(FOR_THE_TEMPLATE) and fields.num_fields == 2
+def _is_bulk(table: pa.Table, kind: Kind) -> bool:
+    """Whether kernels hash these rows: chats, and enough of them."""
+    return kind == "sft" and table.num_rows >= FEW_ROWS
 
 
-def _of_plain(table: pa.Table) -> dict[str, Any]:
+def _of_chats(table: pa.Table) -> dict[str, Any]:
     from dataengine import digests  # numba: not needed to plan
 
     messages = whole(table.column("messages"))
-    turns = digests.flat(messages)
+    turns = digests.flat(messages, [_texts(table, name) for name in digests.BESIDE])
     prompts = digests.prompts(turns, messages)
     return {"bytes": turns.bytes, "digest": digests.digests(turns), "prompt": prompts}
+
+
+def _texts(table: pa.Table, name: str) -> pa.Array | None:
+    """A column of texts that some rows have."""
+    if name in table.schema.names:
+        return whole(table.column(name)).cast(pa.large_string())
+    told = constants(table).get(name)
+    return None if told is None else pa.repeat(pa.scalar(told, pa.large_string()), table.num_rows)
 
 
 def _of_any(table: pa.Table, kind: Kind) -> dict[str, Any]:

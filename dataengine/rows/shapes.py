@@ -112,7 +112,7 @@ def content(record: Record, shape: Shape, kind: Kind, verifier: str | None) -> C
         found = _READERS[shape](record, keys)
         if kind == "rlvr":
             found = _task(found, record, record.get("verifier") or verifier)
-        found |= _beside(record, keys)
+        found |= beside(record, keys)
         _with_system(found, record, keys)
     except KeyError as missing:
         raise ShapeError(f"no {missing.args[0]!r} in a record of shape {shape}") from None
@@ -136,7 +136,7 @@ def prompt(record: Record) -> Content:
     else:
         keys = Keys(read={"prompt"})
         asked = turns(record["prompt"], keys, "user") if "prompt" in record else []
-        found = Content({"messages": asked, **_beside(record, keys)}, keys)
+        found = Content({"messages": asked, **beside(record, keys)}, keys)
         _with_system(found.columns, record, keys)
     columns = dict(found.columns)
     asked = columns.pop("messages")
@@ -147,7 +147,7 @@ def prompt(record: Record) -> Content:
     return Content({"prompt": asked, **columns}, found.keys)
 
 
-def _beside(record: Record, keys: Keys) -> dict[str, Any]:
+def beside(record: Record, keys: Keys) -> dict[str, Any]:
     """The tools that a record offers, and the arguments of its chat template."""
     offered = tools(record.get("tools"))
     older = tools(record.get("functions"), "functions")

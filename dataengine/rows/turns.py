@@ -119,9 +119,9 @@ def turn(value: Any, keys: Keys, role: str | None = None, sharegpt: bool = False
     for key in ("tool_call_id", "name"):
         if not empty(given.get(key)):
             found[key] = _text(given[key], key)
-    weight = _weight(given, keys)
-    if weight is not None:
-        found["weight"] = weight
+    learned = weight(given, keys)
+    if learned is not None:
+        found["weight"] = learned
     keys.lose(*(key for key, held in given.items() if key not in READ and not empty(held)))
     return found
 
@@ -243,19 +243,18 @@ def _calls(given: Mapping[str, Any], keys: Keys) -> Any:
     return calls(old, keys.lose)
 
 
-def _weight(given: Mapping[str, Any], keys: Keys) -> int | float | None:
+def weight(given: Mapping[str, Any], keys: Keys) -> float | None:
     """How much a turn is learned: 0 not at all, 1 in full."""
     flags = {key: given[key] for key in FLAGS if given.get(key) is not None}
     said = {key: value for key, value in flags.items() if value in (0, 1)}
     keys.lose(*(flags.keys() - said.keys()))
-    weight = given.get("weight")
-    if weight is None and said:
-        weight = said[next(iter(said))]
-        keys.lose(*(key for key, value in said.items() if value != weight))
+    number = given.get("weight")
+    if number is None and said:
+        number = said[next(iter(said))]
+        keys.lose(*(key for key, value in said.items() if value != number))
         keys.renamed.add((keys.under + next(iter(said)), "weight"))
-    if weight is None:
+    if number is None:
         return None
-    if not isinstance(weight, bool | int | float) or not 0 <= weight < float("inf"):
-        raise ShapeError(f"a turn's weight is not a number from 0 on: {weight!r}")
-    number = float(weight)
-    return int(number) if number.is_integer() else number
+    if not isinstance(number, bool | int | float) or not 0 <= number < float("inf"):
+        raise ShapeError(f"a turn's weight is not a number from 0 on: {number!r}")
+    return float(number)

@@ -14,22 +14,22 @@ from numpy.typing import NDArray
 from dataengine.row import ROLES
 from dataengine.rows.shapes import BESIDE, Shape
 from dataengine.rows.turns import MEDIA
-from dataengine.sources.jsonlines import (
+from dataengine.sources.chat_scanner import (
     ASSISTANT,
     CODES,
     MAY_FOLLOW,
     PLAIN,
     PLAIN_SPEAKERS,
     START,
-    Parsed,
 )
+from dataengine.sources.jsonlines import Parsed
 
 Mask = NDArray[np.bool_]
 SHOWS = r"[!-~]|\pL"
 """What a text holds that is no white space."""
 
 
-NOTHING = Parsed(np.zeros(0, np.bool_), pa.nulls(0), pa.nulls(0), {})
+NOTHING = Parsed(np.zeros(0, np.bool_), pa.nulls(0), pa.nulls(0), {}, {})
 
 
 def parse(table: pa.Table, shape: Shape) -> Parsed:
@@ -55,7 +55,7 @@ def parse(table: pa.Table, shape: Shape) -> Parsed:
         if name not in (column, "id")
     }
     told = {name: count for name, count in lost.items() if count}
-    return Parsed(plain, messages.filter(kept), own.filter(kept), told)
+    return Parsed(plain, messages.filter(kept), own.filter(kept), told, {})
 
 
 def _lists(bounds: NDArray[np.int64], roles: pa.Array, texts: pa.Array) -> pa.Array:

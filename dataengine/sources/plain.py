@@ -19,8 +19,9 @@ from dataengine.rows.errors import ShapeError
 from dataengine.rows.formats import Record
 from dataengine.sources import columns, jsonlines
 from dataengine.sources import ingest as ingesting
+from dataengine.sources.chat_scanner import PLAIN, Names, names
 from dataengine.sources.ingest import Ingest
-from dataengine.sources.jsonlines import PLAIN, Lines, Names, Parsed, cut, names
+from dataengine.sources.jsonlines import Lines, Parsed, cut
 from dataengine.sources.source import RecordSource
 from dataengine.stages.stage import FAILED, Context, Outcome
 
@@ -216,7 +217,7 @@ def _outcome(ingest: Ingest, block: Block, parsed: Parsed, file: str | None) -> 
 def _table(ingest: Ingest, block: Block, parsed: Parsed, file: str | None) -> pa.Table:
     """The plain rows as a part holds them."""
     row = pa.array(np.flatnonzero(parsed.plain).astype(np.int64) + block.first)
-    held = {"messages": parsed.messages, UNDER + "row": row}
+    held = {"messages": parsed.messages, **parsed.beside, UNDER + "row": row}
     if parsed.own.null_count < len(parsed.own):
         held[UNDER + "source_id"] = parsed.own
     source = ingest.source

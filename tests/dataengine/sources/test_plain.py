@@ -20,9 +20,10 @@ from dataengine.progress import Progress
 from dataengine.reading import Reading
 from dataengine.row import schema
 from dataengine.sources import columns, plain
+from dataengine.sources.chat_scanner import names
 from dataengine.sources.files import FileReader, FileSource
 from dataengine.sources.ingest import RecordReader
-from dataengine.sources.jsonlines import cut, names, parse
+from dataengine.sources.jsonlines import cut, parse
 from dataengine.stages.stage import FAILED, Context
 from dataengine.view import Table
 
@@ -35,29 +36,72 @@ texts = st.one_of(
         ["", " ", "\u00a0", "中文", "\u3000", "\u2028", "é", "\x1f", '"\\/', "🦀", "\0"]
     ),
 )
-turn = st.fixed_dictionaries(
-    {
-        "role": st.sampled_from(["user", "assistant", "system", "tool", "User", "x"]),
-        "content": texts,
-    },
-    optional={"name": st.none() | texts, "weight": st.sampled_from([0, 1, None])},
-)
-alternating = st.lists(texts, min_size=2, max_size=5).map(
-    lambda said: [
-        {"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(said)
-    ]
-)
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
+)
+calls = st.lists(
+    st.fixed_dictionaries(
+        {"function": st.fixed_dictionaries({"name": texts, "arguments": values | texts})},
+        optional={"id": st.none() | texts, "type": st.just("function"), "index": st.just(0)},
+    ),
+    max_size=2,
+)
+beside = {
+    "reasoning_content": st.none() | texts | values,
+    "thinking": st.none() | texts,
+    "name": st.none() | texts,
+    "tool_call_id": st.none() | texts,
+    "tool_calls": st.none() | calls | calls.map(json.dumps) | values,
+    "weight": st.sampled_from([0, 1, 0.5, 1.0, True, None, -1, "", 2**60]),
+    "train": st.sampled_from([None, True, False, "", []]),
+    "images": st.none() | st.just([]),
+}
+turn = st.fixed_dictionaries(
+    {"role": st.sampled_from(["user", "assistant", "system", "tool", "User", "x"])},
+    optional={"content": texts | st.none(), **beside},
+)
+said = st.sampled_from(["q", "Qué \x1c", " "]) | texts
+good_calls = st.lists(
+    st.fixed_dictionaries(
+        {
+            "id": st.sampled_from(["c1", "c2"]),
+            "type": st.just("function"),
+            "function": st.fixed_dictionaries(
+                {
+                    "name": st.sampled_from(["f", "g"]),
+                    "arguments": st.dictionaries(texts, values, max_size=2)
+                    | st.sampled_from(["{}", '{"a": "\\"x\\""}']),
+                }
+            ),
+        }
+    ),
+    min_size=1,
+    max_size=2,
+)
+good = {
+    "reasoning_content": st.none() | texts,
+    "name": st.sampled_from(["n", "m"]),
+    "tool_calls": good_calls | st.just([]),
+    "weight": st.sampled_from([0, 1, 0.25, -0.0]),
+}
+asked = st.fixed_dictionaries({"content": said}, optional={"name": good["name"]})
+answer = st.fixed_dictionaries({"content": said | st.none()}, optional=good)
+alternating = st.lists(st.tuples(asked, answer), min_size=1, max_size=3).map(
+    lambda pairs: [
+        {"role": role, **turn}
+        for pair in pairs
+        for role, turn in zip(("user", "assistant"), pair, strict=True)
+    ]
 )
 record = st.fixed_dictionaries(
     {"messages": alternating | st.lists(turn, max_size=4)},
     optional={
         "id": values,
         "meta": values,
-        "tools": st.none() | st.just([]) | values,
+        "tools": st.none() | values | st.lists(st.dictionaries(texts, values), max_size=2),
+        "chat_template_kwargs": st.none() | values | st.dictionaries(texts, values, max_size=2),
         "system": st.none() | texts,
         "language": texts,
         "images": st.none() | st.just([]) | st.just(["x"]),
@@ -119,7 +163,7 @@ def whole(outcomes):
 def small_by_row(table, kind, source):
     """The small columns by Python, a row at a time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dataengine.parts._is_plain", lambda table, kind: False)
+        patch.setattr("dataengine.parts._is_bulk", lambda table, kind: False)
         return small_of(table, kind, source)
 
 
@@ -180,6 +224,22 @@ HAND_MADE = [
     FIRST.replace(b'"a"', '"　"'.encode()),
     FIRST.replace(b'"a"', b'"a", "thinking": "hm"'),
     FIRST.replace(b'"a"', b'"a", "tool_calls": [], "name": null'),
+    FIRST.replace(b'"a"', b'"a", "reasoning_content": "hm"'),
+    FIRST.replace(b'"a"', b'"a", "reasoning_content": "hm", "reasoning_content": ""'),
+    FIRST.replace(b'"a"', b'"a", "name": "x", "name": null, "weight": 0.5'),
+    FIRST.replace(b'"a"', b'"a", "weight": 1, "tool_calls": {}'),
+    FIRST.replace(b'"a"', b'"a", "train": ""'),
+    FIRST.replace(b'"a"', b'null, "tool_calls": [{"function": {"name": "f"}}]'),
+    FIRST.replace(b'"a"', b'" ", "tool_calls": [{"name": "f", "parameters": {"x": 1.50}}]'),
+    FIRST.replace(b'"a"', b'"", "tool_calls": "[]"'),
+    FIRST.replace(b'"a"', b'"a", "tool_calls": [{"function": {"name": "f"}, "index": 0}]'),
+    FIRST.replace(b'"a"', b'"a", "tool_calls": [{"function": {"arguments": {}}}]'),
+    b'{"meta": 1, ' + FIRST[1:].replace(b'"a"', b'"a", "tool_calls": [1]'),
+    b'{"tools": [{"name":  "f\\u00e9"}], "chat_template_kwargs": {"x": true}, ' + FIRST[1:],
+    b'{"tools": "[{\\"name\\": \\"f\\"}]", "chat_template_kwargs": "", ' + FIRST[1:],
+    b'{"tools": {}, "chat_template_kwargs": {}, ' + FIRST[1:],
+    b'{"tools": [], "chat_template_kwargs": [], ' + FIRST[1:],
+    b'{"tools": "no JSON", ' + FIRST[1:],
     b'{"messages": null}',
     b'{"messages": "[]"}',
 ]
