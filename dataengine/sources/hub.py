@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -65,11 +66,13 @@ class HubReader(RecordReader):
         from dataengine.sources import plain  # numba: not needed to plan
 
         may_be = not self.limit and plain.may_be(self.source, self.kind)
-        shape = plain.shape_of(self.source, next(self.records(), None)) if may_be else None
-        if shape is None:
+        tables = self._tables() if may_be else iter(())
+        first = next(tables, None)
+        shape = None if first is None else plain.shape_of(self.source, plain.record_at(first, 0))
+        if first is None or shape is None:
             yield from super().outcomes(ingest, context)
             return
-        found = plain.table_blocks(self._tables(), shape)
+        found = plain.table_blocks(chain([first], tables), shape)
         yield from plain.outcomes(ingest, shape, found, None, context)
 
     def _tables(self) -> Iterator[pa.Table]:

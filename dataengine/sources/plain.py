@@ -113,10 +113,15 @@ class TableBlock(NamedTuple):
         return columns.parse(self.table, self.shape)
 
     def record(self, place: int) -> Record | None:
-        row = self.table.slice(place, 1)
-        (value,) = row.to_pylist()
-        whole = {key: without_padding(held, key) for key, held in value.items()}
-        return Record(self.first + place, whole, row.nbytes)
+        return record_at(self.table, place, self.first)
+
+
+def record_at(table: pa.Table, place: int, first: int = 1) -> Record:
+    """A row of a table as a record, whose number is counted from that of the table's first."""
+    row = table.slice(place, 1)
+    (value,) = row.to_pylist()
+    whole = {key: without_padding(held, key) for key, held in value.items()}
+    return Record(first + place, whole, row.nbytes)
 
 
 def outcomes(

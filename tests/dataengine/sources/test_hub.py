@@ -4,12 +4,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import yaml
+
+from dataengine.sources.hub import HubReader, HubSource
+from dataengine.stages.stage import Context
 
 Command = Callable[..., Any]
 
@@ -124,3 +128,25 @@ def test_the_published_recipe_plans_without_a_network(command: Command) -> None:
     done = command("build", recipe, "--plan", **blocked)
     assert done.returncode == 0, done.stderr
     assert any("939,344 rows" in stage["does"] for stage in json.loads(done.stdout)["stages"])
+
+
+def test_plain_chats_are_streamed_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    data = pa.Table.from_pylist([{"messages": turns}] * 5)
+    opened = []
+
+    class Stream:
+        def with_format(self, how: str) -> "Stream":
+            assert how == "arrow"
+            return self
+
+        def iter(self, batch_size: int) -> Iterator[pa.Table]:
+            opened.append(batch_size)
+            return iter([data.slice(0, 3), data.slice(3)])
+
+    monkeypatch.setattr(HubReader, "_stream", lambda reader: Stream())
+    source = HubSource(name="a", hub="org/a", revision="0" * 40)
+    context = Context("sft", 0, 1, tmp_path, tmp_path)
+    found = [o.kept for o in HubReader(source=source, kind="sft").read(context) if o.kept]
+    assert [table.column("provenance.row").to_pylist() for table in found] == [[1, 2, 3], [4, 5]]
+    assert len(opened) == 1
