@@ -25,9 +25,9 @@ from dataengine.sources.jsonlines import Lines, Parsed, cut
 from dataengine.sources.source import RecordSource
 from dataengine.stages.stage import FAILED, Context, Outcome
 
-SMALL_FILE = 8 << 20
-"""Files smaller than this on average are read record by record: compiling the parser takes longer,
-and a part would end with each of them."""
+SMALL_FILE = 1 << 20
+"""Files smaller than this on average are read record by record: the compiled parser is loaded no
+faster, and a part would end with each of them."""
 
 
 def may_be(source: RecordSource, kind: Kind) -> bool:
