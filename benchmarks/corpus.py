@@ -23,12 +23,12 @@ def write(data: Path, rows: int, path: Path, copies: float = 0.0, seed: int = 0)
     """Write `rows` chats as JSON lines, from `data`/train and `data`/evals."""
     rng = random.Random(seed)
     with path.open("w", encoding="utf-8") as out:
-        for number, messages in enumerate(_chats(data, rows, copies, rng)):
+        for number, messages in enumerate(chats(data, rows, copies, rng)):
             record = {"id": f"r{number}", "messages": messages}
             out.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
-def _chats(
+def chats(
     data: Path, rows: int, copies: float, rng: random.Random
 ) -> Iterator[list[dict[str, Any]]]:
     exchanges, leaks = list(_exchanges(data)), list(_leaks(data))
