@@ -52,7 +52,7 @@ def rows(folder: Path, count: int) -> None:
         small = {
             "id": [r.tobytes() for r in random[:, :16]],
             "row": np.arange(ROWS),
-            "bytes": np.full(ROWS, 2),
+            "bytes": np.full(ROWS, 900),
             "digest": [r.tobytes() for r in random[:, 16:32]],
             "prompt": np.zeros(ROWS, np.uint64),
         }
@@ -66,27 +66,40 @@ def rows(folder: Path, count: int) -> None:
         written(pl.DataFrame(look).to_arrow(), folder / f"{number:06d}.look.arrow")
 
 
-def settle(step: str, folder: Path, threads: int, count: int) -> None:
-    """Settle one step over the first parts of a folder."""
+def table_of(folder: Path, count: int) -> Table:
+    """The first parts of a folder, with the columns that the shuffle reads."""
     parts = tuple(Part(folder, number, ROWS) for number in range(count))
     table = Table("sft", parts, ("s",) * count)
+    for number in range(count):
+        columns = {"place": range(ROWS), "copies": 1, "split": "train"}
+        table.add(number, pl.DataFrame(columns, schema_overrides={"place": pl.UInt32}))
+    return table
+
+
+def settle(step: str, folder: Path, threads: int, table: Table) -> None:
+    """Settle one step over a table."""
     looks: list[pl.DataFrame] = []
     if step == "near_dedup":
-        files = (folder / f"{part.number:06d}.look.arrow" for part in parts)
+        files = (folder / f"{part.number:06d}.look.arrow" for part in table.parts)
         looks = [pl.from_arrow(mapped(file)) for file in files]  # type: ignore[misc]
-    if step == "shards":
-        for number in range(count):
-            copies = {"place": range(ROWS), "copies": 1, "split": "train"}
-            table.add(number, pl.DataFrame(copies, schema_overrides={"place": pl.UInt32}))
     with tempfile.TemporaryDirectory(dir=folder) as scratch, ThreadPoolExecutor(threads) as pool:
         context = Context("sft", 0, threads, Path(scratch), Path(scratch), pool)
         steps = {
             "exact_dedup": lambda: ExactDedup().settle([], table, context),
             "near_dedup": lambda: NearDedup().settle(looks, table, context),
             "mix": lambda: Mix(amounts={"s": ("fraction", 0.5)}).settle([], table, context),
-            "shards": lambda: Shuffled.of(table, 0, SHARD_BYTES, context.folder),
+            "shards": lambda: shuffle(table, Path(scratch)),
         }
         steps[step]()
+
+
+def shuffle(table: Table, folder: Path) -> None:
+    """Order the rows, and name them shard by shard and then part by part, as writers ask."""
+    found = Shuffled.of(table, 0, SHARD_BYTES, folder)
+    for number in range(len(found.buckets)):
+        found.bucket(number)
+    for _ in found.of_parts(range(len(table.parts) + 1), folder):
+        pass
 
 
 @contextmanager
@@ -120,10 +133,11 @@ def main() -> None:
     options = parser.parse_args()
     if options.step:
         parts = len([*options.folder.glob("*.rows.arrow")])
-        settle(options.step, options.folder, options.threads, 1)
+        settle(options.step, options.folder, options.threads, table_of(options.folder, 1))
+        table = table_of(options.folder, parts)
         started = time.process_time()
         with _most() as most:
-            settle(options.step, options.folder, options.threads, parts)
+            settle(options.step, options.folder, options.threads, table)
         by_row, cpu = most["bytes"] / (parts * ROWS), time.process_time() - started
         print(f"{options.step:<14}{by_row:>8.0f} B/row{cpu:>9.1f} CPU-s")
         return

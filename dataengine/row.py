@@ -139,12 +139,14 @@ def draw(seed: int, purpose: str, ids: pl.Series) -> pl.Series:
     no other row. blake2b rather than a library's fast hash, because the figures must
     survive library versions.
     """
-    key = f"{seed}:{purpose}".encode()
-    numbers = [
-        int.from_bytes(hashlib.blake2b(i.encode(), digest_size=8, key=key).digest(), "big")
-        for i in ids
-    ]
-    return pl.Series(purpose, numbers, dtype=pl.UInt64)
+    keyed = hashlib.blake2b(digest_size=8, key=f"{seed}:{purpose}".encode())
+    drawn = []
+    for told in ids.cast(pl.Binary).to_list():
+        one = keyed.copy()
+        one.update(told)
+        drawn.append(one.digest())
+    numbers = pl.Series(purpose, drawn, dtype=pl.Binary)
+    return numbers.bin.reinterpret(dtype=pl.UInt64, endianness="big")
 
 
 def message(role: str, content: str, **more: Any) -> Message:

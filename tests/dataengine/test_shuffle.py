@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataengine import shuffle
-from dataengine.row import draw, schema
+from dataengine import row, shuffle, spill
+from dataengine.row import schema
 from dataengine.shuffle import Shuffled
 from dataengine.view import Table
 from tests.dataengine.conftest import part_of
@@ -43,12 +43,12 @@ def sorted_at_once(table: Table, bucket_bytes: int) -> list[tuple[int, ...]]:
         ):
             for copy in range(copies):
                 name = f"{id_}-{copy}" if copy else id_
-                at = draw(3, "shuffle", pl.Series([name])).item()
-                drawn.append((split, at, view.number, place, copy, size))
+                at = shuffle.draw(3, "shuffle", pl.Series([name])).item()
+                drawn.append((split, at, name, view.number, place, copy, size))
     found: list[tuple[int, ...]] = []
     bucket, before = -1, ("", -1)
     ends: dict[str, int] = {}
-    for split, _, part, place, copy, size in sorted(drawn):
+    for split, _, _, part, place, copy, size in sorted(drawn):
         start = ends.get(split, 0)
         ends[split] = start + size
         if (split, start // bucket_bytes) != before:
@@ -58,10 +58,22 @@ def sorted_at_once(table: Table, bucket_bytes: int) -> list[tuple[int, ...]]:
     return sorted(found)
 
 
-@settings(max_examples=40)
-@given(data=st.data(), ranges=st.integers(1, 9), bucket_bytes=st.integers(1, 200))
+def few(seed: int, purpose: str, ids: pl.Series) -> pl.Series:
+    """A draw in which many rows draw the same."""
+    return row.draw(seed, purpose, ids) % 3 * (2**62 + 5)
+
+
+@settings(max_examples=60)
+@given(
+    data=st.data(), ties=st.booleans(), ranges=st.integers(1, 9), bucket_bytes=st.integers(1, 200)
+)
 def test_it_is_the_order_of_one_sort_by_bucket_and_by_parts(
-    parts: tuple, tmp_path_factory: pytest.TempPathFactory, data, ranges: int, bucket_bytes: int
+    parts: tuple,
+    tmp_path_factory: pytest.TempPathFactory,
+    data,
+    ties: bool,
+    ranges: int,
+    bucket_bytes: int,
 ) -> None:
     folder = tmp_path_factory.mktemp("order")
     table = Table("sft", parts, ("s",) * PARTS)
@@ -71,9 +83,11 @@ def test_it_is_the_order_of_one_sort_by_bucket_and_by_parts(
         names = data.draw(st.lists(st.sampled_from("ab"), min_size=part.rows, max_size=part.rows))
         places = pl.Series(range(part.rows), dtype=pl.UInt32)
         table.add(number, pl.DataFrame({"place": places, "copies": copies, "split": names}))
-    right = sorted_at_once(table, bucket_bytes)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shuffle, "RANGE_ROWS", max(1, len(right) // ranges))
+        if ties:
+            patch.setattr(shuffle, "draw", few)
+        right = sorted_at_once(table, bucket_bytes)
+        patch.setattr(spill, "PARTITION_ROWS", max(1, len(right) // ranges))
         order = Shuffled.of(table, 3, bucket_bytes, folder)
         edges = sorted({0, PARTS, *data.draw(st.lists(st.integers(1, PARTS - 1), max_size=4))})
         by_parts = list(order.of_parts(edges, folder))
