@@ -85,12 +85,13 @@ def settle(step: str, folder: Path, threads: int, table: Table) -> None:
     with tempfile.TemporaryDirectory(dir=folder) as scratch, ThreadPoolExecutor(threads) as pool:
         context = Context("sft", 0, threads, Path(scratch), Path(scratch), pool)
         steps = {
-            "exact_dedup": lambda: ExactDedup().settle([], table, context),
-            "near_dedup": lambda: NearDedup().settle(looks, table, context),
-            "mix": lambda: Mix(amounts={"s": ("fraction", 0.5)}).settle([], table, context),
+            "exact_dedup": lambda: ExactDedup().settle([], table, context).parts,
+            "near_dedup": lambda: NearDedup().settle(looks, table, context).parts,
+            "mix": lambda: Mix(amounts={"s": ("fraction", 0.5)}).settle([], table, context).parts,
             "shards": lambda: shuffle(table, Path(scratch)),
         }
-        steps[step]()
+        for _ in steps[step]() or ():
+            pass
 
 
 def shuffle(table: Table, folder: Path) -> None:

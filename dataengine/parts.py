@@ -6,7 +6,7 @@ the file's metadata. The small columns are what stages that look at all rows nee
 of small columns comes last: where it is, the part is whole.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -331,6 +331,22 @@ def hexed(ids: pl.Series) -> pl.Series:
 def prompts_hexed(prompts: pl.Series) -> pl.Series:
     """Identities of prompts as 16 hexadecimal digits."""
     return pl.Series(prompts.name, [f"{number:016x}" for number in prompts], dtype=pl.String)
+
+
+class ByPart(Sequence[pl.DataFrame]):
+    """A small table for each part, made when it is asked for."""
+
+    def __init__(self, parts: int, make: Callable[[int], pl.DataFrame]) -> None:
+        self.parts, self.make = parts, make
+
+    def __len__(self) -> int:
+        return self.parts
+
+    def __getitem__(self, number: Any) -> Any:
+        """The table of a part."""
+        if not 0 <= number < self.parts:
+            raise IndexError(number)
+        return self.make(number)
 
 
 def bounds(parts: Sequence[Part]) -> NDArray[np.int64]:

@@ -1,6 +1,7 @@
 """Mixing: each source gives the amount that the mixture takes of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import ClassVar
 
 import numpy as np
@@ -9,8 +10,11 @@ from numpy.typing import NDArray
 
 from dataengine import tokens
 from dataengine.decisions import Decided
+from dataengine.parts import ByPart
+from dataengine.radix_select import Drawn, least
 from dataengine.row import conversation, draw
 from dataengine.sources.source import Amount
+from dataengine.spill import spilling
 from dataengine.stages.stage import Context, Stage, Survey, evidence
 from dataengine.text import whole_texts
 from dataengine.view import Table, View
@@ -48,26 +52,55 @@ class Mix(Stage):
     def settle(
         self, looks: Sequence[pl.DataFrame], table: Table, context: Context
     ) -> Survey | None:
-        places = [np.flatnonzero(alive).astype(np.uint32) for alive in table.alive]
-        parts = [
-            pl.DataFrame({"place": held, "copies": np.ones(len(held), np.int32)}) for held in places
-        ]
-        seen = table.alive_of(looks) if looks else []
-        for name in dict.fromkeys(table.sources):
-            amount = Amount(*self.amounts[name])  # type: ignore[arg-type]
-            mine = [n for n, of in enumerate(table.sources) if of == name and len(places[n])]
-            if amount.unit == "all" or not mine:
-                continue
-            drawn = np.concatenate([draw(context.seed, "mix", table.view(n).ids) for n in mine])
-            sizes = pl.concat([seen[n] for n in mine])["tokens"].to_numpy() if seen else None
-            copies, short = _copies(drawn, sizes, amount)
-            if short and context.notify:
-                left = f"only {len(drawn):,} rows are left of it: all are taken"
-                context.notify(f"{name}: {amount} wanted, {left}")
-            ends = np.cumsum([len(places[n]) for n in mine])
-            for n, some in zip(mine, np.split(copies, ends[:-1]), strict=True):
-                parts[n] = pl.DataFrame({"place": places[n], "copies": some})
-        return Survey(parts=parts)
+        alive = {of for of, rows in zip(table.sources, table.alive, strict=True) if rows.any()}
+        copies = {
+            name: self._copies(name, looks, table, context)
+            for name in dict.fromkeys(table.sources)
+            if name in alive
+        }
+
+        def taken(number: int) -> pl.DataFrame:
+            view, of = table.view(number), copies.get(table.sources[number], _once)
+            return pl.DataFrame({"copies": of(view), "place": view.places})
+
+        return Survey(parts=ByPart(len(table.parts), taken))
+
+    def _copies(
+        self, name: str, looks: Sequence[pl.DataFrame], table: Table, context: Context
+    ) -> Callable[[View], NDArray[np.int32]]:
+        """How many times each row of one source is taken, to be asked part by part."""
+        amount = Amount(*self.amounts[name])  # type: ignore[arg-type]
+        if amount.unit == "all":
+            return _once
+        views = [n for n, source in enumerate(table.sources) if source == name]
+        sizes = [int(table.alive[number].sum()) for number in views]
+        starts = dict(zip(views, accumulate(sizes, initial=0), strict=False))
+        with spilling(np.uint64, 1, context.folder) as spill:
+            for number in views:
+                spill.add(draw(context.seed, "mix", table.view(number).ids).to_numpy())
+            draws = spill.mapped()
+
+        def rows() -> Iterator[Drawn]:
+            for number, size in zip(views, sizes, strict=True):
+                at = table.bounds[number] + np.flatnonzero(table.alive[number])
+                weights = np.ones(size, np.int64)
+                if amount.unit == "tokens":
+                    tokens = looks[number]["tokens"].filter(table.alive[number])
+                    weights = tokens.cast(pl.Int64).to_numpy()
+                yield Drawn(at, draws[starts[number] : starts[number] + size], weights)
+
+        whole, more = _shared(amount, sum(sizes))
+        found, weigh = least(rows, more, table.ids)
+        if amount.unit in ("rows", "tokens") and weigh < amount.value and context.notify:
+            left = f"only {sum(sizes):,} rows are left of it: all are taken"
+            context.notify(f"{name}: {amount} wanted, {left}")
+
+        def copies(view: View) -> NDArray[np.int32]:
+            start = starts[view.number]
+            at = view.first + view.places.astype(np.int64)
+            return whole + found.holds(at, draws[start : start + len(view)]).astype(np.int32)
+
+        return copies
 
     @property
     def _in_tokens(self) -> bool:
@@ -85,30 +118,17 @@ class Mix(Stage):
         return Decided(decided["reason"], decided["evidence"], copies.to_frame())
 
 
-def _copies(
-    drawn: NDArray[np.uint64], sizes: NDArray[np.int64] | None, amount: Amount
-) -> tuple[NDArray[np.int32], bool]:
-    """How many times each row of a source is taken, by their draws (and tokens, where the amount is
-    in tokens), and whether there are fewer than wanted."""
-    rows = len(drawn)
+def _once(view: View) -> NDArray[np.int32]:
+    return np.ones(len(view), np.int32)
+
+
+def _shared(amount: Amount, rows: int) -> tuple[int, float]:
+    """How often every row of a source is taken, and the weight of those that are once more."""
     if amount.unit == "tokens":
-        assert sizes is not None
-        order = np.argsort(drawn, kind="stable")
-        taken = np.zeros(rows, np.int32)
-        taken[order] = np.cumsum(sizes[order]) - sizes[order] < amount.value
-        return taken, bool(sizes.sum() < amount.value)
-    wanted = int(amount.value) if amount.unit == "rows" else round(amount.value * rows)
-    whole, more = divmod(wanted if amount.unit == "repeat" else min(wanted, rows), rows)
-    taken = np.full(rows, whole, np.int32)
-    taken[lowest(drawn, more)] += 1
-    return taken, amount.unit == "rows" and wanted > rows
-
-
-def lowest(drawn: NDArray[np.uint64], count: int) -> NDArray[np.bool_]:
-    """Which are the lowest `count` draws; of equal ones the first."""
-    if not count:
-        return np.zeros(len(drawn), np.bool_)
-    edge = np.partition(drawn, count - 1)[count - 1]
-    low = drawn < edge
-    low[np.flatnonzero(drawn == edge)[: count - int(low.sum())]] = True
-    return low
+        return 0, amount.value
+    if amount.unit == "rows":
+        wanted = min(int(amount.value), rows)
+    else:
+        wanted = round(amount.value * rows)
+        wanted = wanted if amount.unit == "repeat" else min(wanted, rows)
+    return divmod(wanted, max(rows, 1))

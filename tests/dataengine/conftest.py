@@ -17,7 +17,7 @@ from dataengine.build import execute as build
 from dataengine.document import Document
 from dataengine.engines.drive import Engine
 from dataengine.mixture import load
-from dataengine.parts import Part, compact, small_of, write
+from dataengine.parts import SMALL, Part, compact, small_of, write, written
 from dataengine.plan import plan
 from dataengine.progress import Progress
 from dataengine.quarantine import decide
@@ -153,3 +153,32 @@ def serving(server_class: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
         asyncio.run_coroutine_threadsafe(mind.stop(), loop).result()
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
+
+
+def small_table(rows: list[list[tuple[int, int, str, bool]]], folder: Path) -> Table:
+    """Parts of small columns alone: of each row its bytes, how often it is taken, its split, and
+    whether it is alive."""
+    parts, number = [], 0
+    for part, held in enumerate(rows):
+        small = {
+            "id": [bytes([number + i]) * 16 for i in range(len(held))],
+            "row": range(len(held)),
+            "bytes": [size for size, *_ in held],
+            "digest": [b""] * len(held),
+            "prompt": [0] * len(held),
+        }
+        number += len(held)
+        file = folder / f"{part:06d}.small.arrow"
+        written(pl.DataFrame(small, schema=SMALL).to_arrow(), file)
+        parts.append(Part(folder, part, len(held)))
+    table = Table("sft", tuple(parts), ("s",) * len(parts))
+    for part, held in enumerate(rows):
+        columns = {
+            "place": range(len(held)),
+            "copies": [copies for _, copies, *_ in held],
+            "split": [split for *_, split, _ in held],
+        }
+        types = {"place": pl.UInt32, "copies": pl.Int64, "split": pl.String}
+        table.add(part, pl.DataFrame(columns, schema=types))
+        table.alive[part][:] = [alive for *_, alive in held]
+    return table
