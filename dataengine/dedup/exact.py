@@ -1,10 +1,8 @@
 """Exact duplicates: rows with the same prompt, or the same in everything that they hold."""
 
-import tempfile
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -12,14 +10,12 @@ import polars as pl
 from dataengine.dedup.fingerprint import fingerprints
 from dataengine.dedup.rank import first_equal
 from dataengine.dedup.texts import ViewBlock
-from dataengine.partition import buckets_for, divide
+from dataengine.dedup.twins import TWIN
 from dataengine.parts import arrow
+from dataengine.spill import partitions, spilling
 from dataengine.view import View
 
-SCHEMA = {"at": pl.Int64, "of": pl.Int64}
 HELD = np.dtype([("keys", np.uint64, 2), ("at", np.int64), ("pinned", np.bool_)])
-BUCKET_ROWS = 1 << 18
-"""Rows of one bucket, about: each takes some 300 bytes while they are compared."""
 
 
 class Keyed(NamedTuple):
@@ -31,33 +27,30 @@ class Keyed(NamedTuple):
     pinned: bool
 
 
-def duplicates(parts: Iterable[Keyed], rows: int, folder: Path) -> pl.DataFrame:
-    """The rows to drop, `at`, with the row that stays for each, `of`, by their numbers.
+def duplicates(parts: Iterable[Keyed], rows: int, folder: Path | None) -> Iterator[np.ndarray]:
+    """The rows to drop, each with the row that stays, as records of TWIN in no order.
 
     The first row stays: of protected sources (whose rows are never dropped), then as they stand.
-    rows: how many there are in all. Their keys go to buckets in temporary files in `folder`, equal
-    ones to the same, and one bucket at a time is in memory.
+    rows: how many there are in all. Equal keys go to the same partition, and one at a time is in
+    memory.
     """
-    count = buckets_for(rows, BUCKET_ROWS)
-    with ExitStack() as opened:
-        files = [opened.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(count)]
+    count = partitions(rows)
+    with spilling(HELD, count, folder) as spill:
         for keys, at, pinned in parts:
-            held = np.zeros(len(at), HELD)
+            held = np.empty(len(at), HELD)
             held["keys"], held["at"], held["pinned"] = keys, at, pinned
             held = held[keys.any(axis=1)]
-            divide(held, held["keys"][:, 1] % np.uint64(count), files)
-        found = [_of_bucket(file) for file in files]
-    return pl.concat(found).sort("at")
+            spill.add(held, (held["keys"][:, 1] % np.uint64(count)).astype(np.int64))
+        yield from map(_twins, spill)
 
 
-def _of_bucket(file: BinaryIO) -> pl.DataFrame:
-    file.seek(0)
-    rows = np.frombuffer(file.read(), HELD)
+def _twins(rows: np.ndarray) -> np.ndarray:
     ranked = np.argsort(~rows["pinned"], kind="stable")
-    equal = first_equal(np.ascontiguousarray(rows["keys"]), ranked)
-    gone = np.flatnonzero((equal != np.arange(len(equal))) & ~rows["pinned"])
-    at = rows["at"]
-    return pl.DataFrame({"at": at[gone], "of": at[equal[gone]]}, schema=SCHEMA)
+    gone, stays = first_equal(rows["keys"], ranked)
+    gone, stays = (numbers[~rows["pinned"][gone]] for numbers in (gone, stays))
+    twins: np.ndarray[Any, Any] = np.empty(len(gone), TWIN)
+    twins["at"], twins["of"] = rows["at"][gone], rows["at"][stays]
+    return twins
 
 
 def row_keys(digests: pl.Series) -> np.ndarray:

@@ -135,8 +135,9 @@ class Settings:
         folder: Path,
     ) -> pl.DataFrame:
         """The rows to drop by their numbers: `row`, `of`, `estimated` and `exact` Jaccard index."""
-        equal = first_equal(sketches.keys, ranked)
-        unlike = (equal == np.arange(len(equal))) & (sketches.shingles > 0)
+        copies, firsts = first_equal(sketches.keys, ranked)
+        unlike = sketches.shingles > 0
+        unlike[copies] = False
         worth_a_look = ranked[unlike[ranked]].astype(np.int32)
         found = candidates(sketches.bytes, worth_a_look, self.bands, self.threshold, threads)
         members, bounds = components(found, worth_a_look)
@@ -147,14 +148,13 @@ class Settings:
             members, bounds, found.partners, sketches.bytes, sets,
             pinned, self.bands.gate(self.threshold), self.threshold, threads,
         )  # fmt: skip
-        return _table(verdicts, equal, pinned, self.bands)
+        own = ~pinned[copies]
+        return _table(verdicts, copies[own], firsts[own], self.bands)
 
 
-def _table(verdicts: Verdicts, equal: np.ndarray, pinned: np.ndarray, bands: Bands) -> pl.DataFrame:
+def _table(verdicts: Verdicts, copies: np.ndarray, first: np.ndarray, bands: Bands) -> pl.DataFrame:
     """Verdicts by row, and the rows equal to another: those share the other's verdict."""
     of, exact, estimated = verdicts.of, verdicts.exact, bands.estimate(verdicts.agreed)
-    copies = np.flatnonzero((equal != np.arange(len(equal))) & ~pinned)
-    first = equal[copies]
     of[copies] = np.where(of[first] >= 0, of[first], first)
     estimated[copies] = np.where(of[first] >= 0, estimated[first], 1.0)
     exact[copies] = np.where(of[first] >= 0, exact[first], 1.0)

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+MARKS = np.uint64(1 << 22)
+"""Bits that tell most keys that stand once from the others."""
+
 
 def best_first(
     sources: pl.Series,
@@ -27,19 +30,27 @@ def best_first(
     return rows.astype(np.int32)
 
 
-def first_equal(keys: np.ndarray, ranked: np.ndarray) -> np.ndarray:
-    """For each row the best row with the same key: often itself. A key of zero equals nothing.
+def first_equal(keys: np.ndarray, ranked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows whose key a better row has, ascending, and for each the best row with that key. A
+    key of zero equals nothing.
 
-    keys: uint64, one a row or two, shape (rows, 2).
+    keys: uint64, one a row or two, shape (rows, 2); the last is spread evenly.
     """
     columns = keys if keys.ndim == 2 else keys[:, None]
-    held = columns[ranked]
-    order = np.lexsort(held.T).astype(np.int32)  # stable: of equal ones the best comes first
-    held = held[order]
-    begins = 1 + np.flatnonzero((held[1:] != held[:-1]).any(axis=1) | ~held[1:].any(axis=1))
-    leads = np.zeros(len(held), np.int32)
-    leads[begins] = begins
-    rows = ranked[order]
-    best = np.empty(len(keys), np.int64)
-    best[rows] = rows[np.maximum.accumulate(leads)]
-    return best
+    often = _repeated(columns[:, -1])
+    few = ranked[often[ranked]]
+    few = few[columns[few].any(axis=1)]
+    names = [f"key_{number}" for number in range(columns.shape[1])]
+    frame = pl.DataFrame(columns[few], schema=names).with_columns(row=pl.Series(few))
+    best = frame.select("row", first=pl.col("row").first().over(names))
+    unlike = best.filter(pl.col("row") != pl.col("first")).sort("row")
+    return unlike["row"].to_numpy(), unlike["first"].to_numpy()
+
+
+def _repeated(keys: np.ndarray) -> np.ndarray:
+    """Which of some numbers (uint64) may stand more than once, and few of the others."""
+    ordered = np.sort(keys)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    marks = np.zeros(MARKS, np.bool_)
+    marks[twice % MARKS] = True
+    return marks[keys % MARKS]

@@ -7,7 +7,6 @@ import numpy as np
 import polars as pl
 
 from dataengine.decisions import Decided
-from dataengine.parts import cut
 from dataengine.stages.stage import Context, Stage, Survey
 from dataengine.view import Table, View
 
@@ -43,6 +42,7 @@ class ExactDedup(Stage):
         self, looks: Sequence[pl.DataFrame], table: Table, context: Context
     ) -> Survey | None:
         from dataengine.dedup.exact import Keyed, duplicates, row_keys
+        from dataengine.dedup.twins import TWIN, Twins
 
         def parts() -> Iterator[Keyed]:
             for view in table.views():
@@ -53,9 +53,10 @@ class ExactDedup(Stage):
                     keys = row_keys(view.part.small(["digest"])["digest"].gather(view.places))
                 yield Keyed(keys, at, view.source in self.protect)
 
-        twins = duplicates(parts(), sum(map(len, table.views())), context.folder)
-        named = twins.with_columns(duplicate_of=table.ids(twins["of"])).drop("of")
-        return Survey(cut(named, table.parts), figures={"duplicates": twins.height})
+        rows = sum(int(alive.sum()) for alive in table.alive)
+        found = duplicates(parts(), rows, context.folder)
+        twins = Twins(found, TWIN, table, context.folder)
+        return Survey(twins, figures={"duplicates": twins.rows})
 
     def apply(self, view: View, found: pl.DataFrame | None) -> Decided:
         assert found is not None

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dataengine import spill
 from dataengine.dedup import exact
 from dataengine.row import schema
 from dataengine.view import Table
@@ -53,7 +54,7 @@ def duplicates(table, side="prompt", protect=()):
             yield exact.Keyed(keys, view.first + view.places.astype(int), view.source in protect)
 
     found = exact.duplicates(keyed(), table.rows, None)
-    return [(str(at), str(of)) for at, of in found.rows()]
+    return [(str(at), str(of)) for at, of in sorted(t for held in found for t in held.tolist())]
 
 
 def test_prompts_are_equal_without_regard_to_case_space_and_unicode_form(write):
@@ -111,7 +112,7 @@ def test_no_rows_have_no_duplicates(write):
     bucket=st.integers(1, 4),
 )
 def test_every_row_goes_for_a_row_that_stays(texts, size, bucket, write, monkeypatch):
-    monkeypatch.setattr(exact, "BUCKET_ROWS", bucket)
+    monkeypatch.setattr(spill, "PARTITION_ROWS", bucket)
     parts = write([("a", text) for text in texts], size=size)
     first: dict[str, str] = {}
     expected = {}

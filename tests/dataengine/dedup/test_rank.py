@@ -24,4 +24,6 @@ def test_the_first_equal_row_is_the_best_with_the_same_key(rows, data):
     for row in ranked:
         first.setdefault(rows[row], row)
     expected = [first[key] if any(key) else row for row, key in enumerate(rows)]
-    assert first_equal(keys, np.array(ranked, np.int64)).tolist() == expected
+    gone, stays = first_equal(keys, np.array(ranked, np.int64))
+    unlike = [(row, best) for row, best in enumerate(expected) if row != best]
+    assert list(zip(gone.tolist(), stays.tolist(), strict=True)) == unlike
