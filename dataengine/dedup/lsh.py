@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from dataengine.dedup.minhash import Bands, agreeing
+from dataengine.dedup.rank import repeated
 from dataengine.kernels.jit import inlined, kernel, part
 
 REPRESENTATIVES = 64
@@ -42,6 +43,23 @@ class Candidates:
     def empty(cls, rows: int) -> "Candidates":
         shape = rows, PARTNERS
         return cls(np.full(shape, EMPTY, np.int32), np.zeros(shape, np.int16))
+
+
+def sharing(sketches: np.ndarray, rows: np.ndarray, bands: Bands, threads: int) -> np.ndarray:
+    """Which of some rows share a band with another of them: no other is like any."""
+    found, keys = np.zeros(len(rows), np.bool_), np.empty(len(rows), np.uint64)
+    shares = np.linspace(0, len(rows), threads + 1).astype(np.int64)
+    counts = np.zeros((threads, 1), np.int64)
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(0, bands.count * bands.rows, bands.rows):
+
+            def fill(thread: int, start: int = start) -> None:
+                share = shares[thread], shares[thread + 1]
+                band_keys(sketches, rows, share, start, bands.rows, keys, counts[thread])
+
+            list(pool.map(fill, range(threads)))
+            found |= repeated(keys)
+    return found
 
 
 def candidates(
@@ -96,7 +114,10 @@ def groups(parents: np.ndarray, ranked: np.ndarray) -> tuple[np.ndarray, np.ndar
     of `ranked`) and bounds: component c is members[bounds[c] : bounds[c + 1]]."""
     flatten(parents)
     roots = parents[ranked]
-    shared = np.bincount(roots, minlength=len(parents))[roots] > 1
+    joined = roots != ranked
+    heads = np.zeros(len(parents), np.bool_)
+    heads[roots[joined]] = True
+    shared = joined | heads[ranked]
     members, roots = ranked[shared], roots[shared]
     together = np.argsort(roots, kind="stable")
     members, roots = members[together], roots[together]

@@ -11,26 +11,27 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
-from dataengine.dedup.lsh import candidates, components
+from dataengine.dedup.lsh import candidates, components, sharing
 from dataengine.dedup.minhash import Bands, permutations
 from dataengine.dedup.published import as_parts, known_labels, own_labels
 from dataengine.dedup.rank import best_first, first_equal
 from dataengine.dedup.sets import Sets
 from dataengine.dedup.shingles import Kind, Shingling
-from dataengine.dedup.sketches import Sketches
+from dataengine.dedup.sketches import Sketches, taken
 from dataengine.dedup.texts import Block, Side, blocks
+from dataengine.dedup.twins import TWIN
 from dataengine.dedup.verify import Verdicts, verify
 
 Keep = Literal["first", "longest"]
 
 LOWEST = 0.7
 """Under this two texts share too little for one of them to go for the other."""
-TWINS = {"row": pl.Int64, "of": pl.Int64, "estimated": pl.Float64, "exact": pl.Float64}
+NEAR_TWIN = np.dtype([*TWIN.descr, ("estimated", np.float64), ("exact", np.float64)])
 SCHEMA = {
     "id": pl.String,
     "duplicate_of": pl.String,
@@ -82,12 +83,9 @@ def duplicates(
         ranked = settings.ranked(sketches, labels["source"], pinned, order)
         twins = settings.twins(groups, sketches, ranked, pinned, threads, Path(scratch))
     ids = labels["id"]
-    return twins.select(
-        pl.Series("id", ids.gather(twins["row"])),
-        pl.Series("duplicate_of", ids.gather(twins["of"])),
-        "estimated",
-        "exact",
-    )
+    found = {"id": ids.gather(twins["at"]), "duplicate_of": ids.gather(twins["of"])}
+    figures = {name: twins[name] for name in ("estimated", "exact")}
+    return pl.DataFrame(found | figures, schema=SCHEMA)
 
 
 @dataclass(frozen=True)
@@ -133,31 +131,44 @@ class Settings:
         pinned: np.ndarray,
         threads: int,
         folder: Path,
-    ) -> pl.DataFrame:
-        """The rows to drop by their numbers: `row`, `of`, `estimated` and `exact` Jaccard index."""
+    ) -> np.ndarray:
+        """The rows to drop, each with the one that stays, as records of NEAR_TWIN by row."""
         copies, firsts = first_equal(sketches.keys, ranked)
         unlike = sketches.shingles > 0
         unlike[copies] = False
-        worth_a_look = ranked[unlike[ranked]].astype(np.int32)
-        found = candidates(sketches.bytes, worth_a_look, self.bands, self.threshold, threads)
+        own = ~pinned[copies]
+        copies, firsts = copies[own], firsts[own]
+        best = ranked[unlike[ranked]]
+        best = best[sharing(sketches.bytes, best, self.bands, threads)]
+        rows = np.sort(best)  # from here on a row is told by its place among these
+        worth_a_look = np.searchsorted(rows, best).astype(np.int32)
+        few = taken(sketches.bytes, rows, folder)
+        found = candidates(few, worth_a_look, self.bands, self.threshold, threads)
         members, bounds = components(found, worth_a_look)
         sets = Sets.read(
-            members, sketches.shingles, groups, self.side, self.shingling, threads, folder
-        )
-        verdicts = verify(
-            members, bounds, found.partners, sketches.bytes, sets,
-            pinned, self.bands.gate(self.threshold), self.threshold, threads,
+            members, rows, sketches.shingles[rows], groups,
+            self.side, self.shingling, threads, folder,
         )  # fmt: skip
-        own = ~pinned[copies]
-        return _table(verdicts, copies[own], firsts[own], self.bands)
+        verdicts = verify(
+            members, bounds, found.partners, few, sets,
+            pinned[rows], self.bands.gate(self.threshold), self.threshold, threads,
+        )  # fmt: skip
+        return _twins(verdicts, rows, copies, firsts, self.bands)
 
 
-def _table(verdicts: Verdicts, copies: np.ndarray, first: np.ndarray, bands: Bands) -> pl.DataFrame:
-    """Verdicts by row, and the rows equal to another: those share the other's verdict."""
+def _twins(
+    verdicts: Verdicts, rows: np.ndarray, copies: np.ndarray, firsts: np.ndarray, bands: Bands
+) -> np.ndarray:
+    """Verdicts on `rows`, and the rows equal to another: those share the other's verdict."""
     of, exact, estimated = verdicts.of, verdicts.exact, bands.estimate(verdicts.agreed)
-    of[copies] = np.where(of[first] >= 0, of[first], first)
-    estimated[copies] = np.where(of[first] >= 0, estimated[first], 1.0)
-    exact[copies] = np.where(of[first] >= 0, exact[first], 1.0)
     gone = np.flatnonzero(of >= 0)
-    columns = gone, of[gone], estimated[gone], exact[gone]
-    return pl.DataFrame(dict(zip(TWINS, columns, strict=True)), schema=TWINS)
+    found: np.ndarray[Any, Any] = np.empty(len(gone) + len(copies), NEAR_TWIN)
+    found["at"] = np.concatenate([rows[gone], copies])
+    found["of"] = np.concatenate([rows[of[gone]], firsts])
+    found["estimated"] = np.concatenate([estimated[gone], np.ones(len(copies))])
+    found["exact"] = np.concatenate([exact[gone], np.ones(len(copies))])
+    place = np.searchsorted(rows[gone], firsts)
+    led = np.flatnonzero(np.append(rows[gone], -1)[place] == firsts)
+    for name in ("of", "estimated", "exact"):
+        found[name][len(gone) + led] = found[name][place[led]]
+    return found[np.argsort(found["at"])]

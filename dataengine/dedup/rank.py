@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-MARKS = np.uint64(1 << 22)
-"""Bits that tell most keys that stand once from the others."""
+MARKS = 8
+"""Marks for each number that stands twice, so that few others fall on one."""
+CHUNK = 1 << 18
 
 
 def best_first(
@@ -26,8 +27,8 @@ def best_first(
         keys.append(-lengths)
     if pinned.any() and not pinned.all():
         keys.append(~pinned)
-    rows = np.lexsort(keys) if keys else np.arange(len(pinned))
-    return rows.astype(np.int32)
+    rows = np.lexsort(keys) if keys else np.arange(len(pinned), dtype=np.int32)
+    return rows.astype(np.int32, copy=False)
 
 
 def first_equal(keys: np.ndarray, ranked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -37,7 +38,7 @@ def first_equal(keys: np.ndarray, ranked: np.ndarray) -> tuple[np.ndarray, np.nd
     keys: uint64, one a row or two, shape (rows, 2); the last is spread evenly.
     """
     columns = keys if keys.ndim == 2 else keys[:, None]
-    often = _repeated(columns[:, -1])
+    often = repeated(columns[:, -1])
     few = ranked[often[ranked]]
     few = few[columns[few].any(axis=1)]
     names = [f"key_{number}" for number in range(columns.shape[1])]
@@ -47,10 +48,18 @@ def first_equal(keys: np.ndarray, ranked: np.ndarray) -> tuple[np.ndarray, np.nd
     return unlike["row"].to_numpy(), unlike["first"].to_numpy()
 
 
-def _repeated(keys: np.ndarray) -> np.ndarray:
-    """Which of some numbers (uint64) may stand more than once, and few of the others."""
+def repeated(keys: np.ndarray) -> np.ndarray:
+    """Which of some numbers (uint64, spread evenly) stand more than once."""
     ordered = np.sort(keys)
     twice = ordered[1:][ordered[1:] == ordered[:-1]]
-    marks = np.zeros(MARKS, np.bool_)
-    marks[twice % MARKS] = True
-    return marks[keys % MARKS]
+    del ordered
+    marks = np.zeros(1 << (MARKS * len(twice)).bit_length(), np.bool_)
+    mask = np.uint64(len(marks) - 1)
+    marks[twice & mask] = True
+    found = np.zeros(len(keys), np.bool_)
+    for start in range(0, len(keys) if len(twice) else 0, CHUNK):
+        some = keys[start : start + CHUNK]
+        maybe = np.flatnonzero(marks[some & mask])
+        place = np.searchsorted(twice, some[maybe])
+        found[start + maybe] = np.append(twice, 0)[place] == some[maybe]
+    return found

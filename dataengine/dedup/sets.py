@@ -20,7 +20,8 @@ IN_MEMORY = 32 << 20
 
 @dataclass(frozen=True)
 class Sets:
-    """Row r's set is hashes[starts[r] : starts[r] + sizes[r]], sorted (uint64, int64, int64)."""
+    """The sorted set of the row at place r is hashes[starts[r] : starts[r] + sizes[r]] (uint64,
+    int64, int64)."""
 
     hashes: np.ndarray
     starts: np.ndarray
@@ -29,6 +30,7 @@ class Sets:
     @classmethod
     def read(
         cls,
+        members: np.ndarray,
         rows: np.ndarray,
         shingles: np.ndarray,
         blocks: Sequence[Block],
@@ -37,24 +39,37 @@ class Sets:
         threads: int,
         folder: Path | None,
     ) -> "Sets":
-        """The sets of these rows; `shingles` says of every row how many it has, with repeats."""
-        wanted = np.zeros(len(shingles), np.bool_)
-        wanted[rows] = True
-        room = np.where(wanted, shingles, 0)
-        ends = np.cumsum(room)
-        sets = cls(_room(int(ends[-1]), folder), ends - room, np.zeros(len(room), np.int64))
-        needed = [b for b in blocks if wanted[b.first : b.first + b.rows].any()]
+        """The sets of some of these rows, told by their places in `rows` (numbers among all rows,
+        ascending); `shingles` says of each of these how many it has, with repeats."""
+        wanted = np.zeros(len(rows), np.bool_)
+        wanted[members] = True
+        room = np.where(wanted, shingles, 0).astype(np.int64)
+        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(room)])
+        sets = cls(_room(int(ends[-1]), folder), ends[:-1], np.zeros(len(rows), np.int64))
+        numbers, places = rows[wanted], np.flatnonzero(wanted)
+        needed = [block for block in blocks if len(_within(numbers, block.first, block.rows))]
+
+        def add(block: Block) -> None:
+            sets._add(block, numbers, places, side, shingling)
+
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda block: sets._add(block, wanted, side, shingling), needed))
+            list(pool.map(add, needed))
         return sets
 
-    def _add(self, block: Block, wanted: np.ndarray, side: Side, shingling: Shingling) -> None:
+    def _add(
+        self,
+        block: Block,
+        numbers: np.ndarray,
+        places: np.ndarray,
+        side: Side,
+        shingling: Shingling,
+    ) -> None:
         scratch = Scratch()
         for first, texts in block.texts(side):
-            rows = np.flatnonzero(wanted[first : first + len(texts.rows) - 1])
-            chosen = pick(texts, rows)
+            here = _within(numbers, first, len(texts.rows) - 1)
+            chosen = pick(texts, numbers[here] - first)
             set_batch(
-                chosen, rows + first, shingling.n, shingling.by_character, TABLES,
+                chosen, places[here], shingling.n, shingling.by_character, TABLES,
                 scratch.arrays(longest(chosen)), self.hashes, self.starts, self.sizes,
             )  # fmt: skip
         self.let_go()
@@ -63,6 +78,12 @@ class Sets:
         """Give the memory of sets on disk back; they are read again where they are needed."""
         if isinstance(self.hashes, np.memmap):
             self.hashes._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+
+
+def _within(numbers: np.ndarray, first: int, rows: int) -> np.ndarray:
+    """The places of those numbers (ascending) that are of some consecutive rows."""
+    low, high = np.searchsorted(numbers, np.array([first, first + rows], numbers.dtype))
+    return np.arange(low, high)
 
 
 def _room(hashes: int, folder: Path | None) -> np.ndarray:

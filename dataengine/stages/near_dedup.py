@@ -12,7 +12,6 @@ from pydantic import Field
 
 from dataengine.decisions import Decided
 from dataengine.errors import UserError
-from dataengine.parts import cut
 from dataengine.sources.files import matching
 from dataengine.stages.exact_dedup import without
 from dataengine.stages.stage import Context, Stage, Survey
@@ -88,9 +87,11 @@ class NearDedup(Stage):
     def settle(
         self, looks: Sequence[pl.DataFrame], table: Table, context: Context
     ) -> Survey | None:
+        from dataengine.dedup.near import NEAR_TWIN
         from dataengine.dedup.published import as_parts, known_labels
         from dataengine.dedup.sketches import Sketches
         from dataengine.dedup.texts import blocks
+        from dataengine.dedup.twins import Twins
 
         settings = self._settings(context)
         with tempfile.TemporaryDirectory(prefix="tmp-", dir=context.folder) as scratch:
@@ -104,7 +105,7 @@ class NearDedup(Stage):
                 np.concatenate([np.ones(len(known_ids), np.bool_), ours])
                 for ours in (table.of(self.protect), np.concatenate(table.alive))
             )
-            twins = pl.DataFrame(schema={"row": pl.Int64, "of": pl.Int64, **FIGURES})
+            found = np.empty(0, NEAR_TWIN)
             if foreign or ours:
                 sketches = Sketches.joined([*foreign, *ours], Path(scratch))
                 sketches.forget(~alive)
@@ -112,13 +113,15 @@ class NearDedup(Stage):
                     sketches, pl.zeros(len(pinned), pl.UInt8, eager=True), pinned
                 )
                 groups = [*known, *table_blocks(table, len(known_ids))]
-                twins = settings.twins(
+                found = settings.twins(
                     groups, sketches, ranked, pinned, context.workers, Path(scratch)
                 )
-        found = _named(twins, known_ids, table)
-        curve = settings.bands.curve()
-        figures = {"duplicates": found.height, "curve": curve}
-        return Survey(cut(found, table.parts), figures=figures)
+            found = found[found["at"] >= len(known_ids)]
+            for name in ("at", "of"):
+                found[name] -= len(known_ids)
+            twins = Twins([found], NEAR_TWIN, table, context.folder, known_ids)
+        figures = {"duplicates": twins.rows, "curve": settings.bands.curve()}
+        return Survey(twins, figures=figures)
 
     def _settings(self, context: Context) -> Any:
         from dataengine.dedup import near  # numba: not needed to plan
@@ -132,9 +135,6 @@ class NearDedup(Stage):
         return without(view, found, "near duplicate")
 
 
-FIGURES = {"estimated": pl.Float64, "exact": pl.Float64}
-
-
 def table_blocks(table: Table, first: int) -> Iterator[Any]:
     """All rows as blocks, numbered from `first` on."""
     from dataengine.dedup.texts import ViewBlock
@@ -142,19 +142,3 @@ def table_blocks(table: Table, first: int) -> Iterator[Any]:
     for number in range(len(table.parts)):
         view = table.view(number, everybody=True)
         yield ViewBlock(view, first + view.first)
-
-
-def _named(twins: pl.DataFrame, known: pl.Series, table: Table) -> pl.DataFrame:
-    """Twins by the row's number in the build and the id of the row that stays; rows of an existing
-    dataset have the first numbers."""
-    ours = twins.filter(pl.col("row") >= len(known))
-    foreign = ours["of"] < len(known)
-    ids = [""] * ours.height
-    inner = ours.filter(~foreign)["of"] - len(known)
-    for place, id in zip((~foreign).arg_true(), table.ids(inner), strict=True):
-        ids[place] = id
-    for place, id in zip(foreign.arg_true(), known.gather(ours.filter(foreign)["of"]), strict=True):
-        ids[place] = id
-    return pl.DataFrame(
-        {"at": ours["row"] - len(known), "duplicate_of": pl.Series(ids, dtype=pl.String)}
-    ).with_columns(ours["estimated"], ours["exact"])
