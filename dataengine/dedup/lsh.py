@@ -5,14 +5,16 @@ one another, and each later row looks at those alone. Rows of one template crowd
 though they are no duplicates; there a second look goes by the bytes that few of them share.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
+from dataengine.dedup import rank
 from dataengine.dedup.minhash import Bands, agreeing
-from dataengine.dedup.rank import repeated
 from dataengine.kernels.jit import inlined, kernel, part
 
 REPRESENTATIVES = 64
@@ -45,21 +47,32 @@ class Candidates:
         return cls(np.full(shape, EMPTY, np.int32), np.zeros(shape, np.int16))
 
 
-def sharing(sketches: np.ndarray, rows: np.ndarray, bands: Bands, threads: int) -> np.ndarray:
-    """Which of some rows share a band with another of them: no other is like any."""
-    found, keys = np.zeros(len(rows), np.bool_), np.empty(len(rows), np.uint64)
-    shares = np.linspace(0, len(rows), threads + 1).astype(np.int64)
+def sharing(
+    sketches: np.ndarray, rows: np.ndarray, bands: Bands, threads: int, folder: Path | None
+) -> np.ndarray:
+    """Those of some rows (int32), in their order, that share a band with another of them: no other
+    is like any."""
+    found = np.zeros(len(sketches), np.bool_)
     counts = np.zeros((threads, 1), np.int64)
     with ThreadPoolExecutor(threads) as pool:
+
+        def keyed(start: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for first in range(0, len(rows), rank.WINDOW):
+                some = rows[first : first + rank.WINDOW]
+                keys = np.empty(len(some), np.uint64)
+                shares = np.linspace(0, len(some), threads + 1).astype(np.int64)
+
+                def fill(thread: int, some=some, keys=keys, shares=shares) -> None:  # type: ignore[no-untyped-def]
+                    share = shares[thread], shares[thread + 1]
+                    band_keys(sketches, some, share, start, bands.rows, keys, counts[thread])
+
+                list(pool.map(fill, range(threads)))
+                yield keys, some
+
         for start in range(0, bands.count * bands.rows, bands.rows):
-
-            def fill(thread: int, start: int = start) -> None:
-                share = shares[thread], shares[thread + 1]
-                band_keys(sketches, rows, share, start, bands.rows, keys, counts[thread])
-
-            list(pool.map(fill, range(threads)))
-            found |= repeated(keys)
-    return found
+            for keys, some in rank.by_key(keyed(start), len(rows), folder):
+                found[some[rank.repeated(keys)]] = True
+    return rows[found[rows]]
 
 
 def candidates(

@@ -19,7 +19,7 @@ import polars as pl
 from dataengine.dedup.lsh import candidates, components, sharing
 from dataengine.dedup.minhash import Bands, permutations
 from dataengine.dedup.published import as_parts, known_labels, own_labels
-from dataengine.dedup.rank import best_first, first_equal
+from dataengine.dedup.rank import best_first, equal_rows
 from dataengine.dedup.sets import Sets
 from dataengine.dedup.shingles import Kind, Shingling
 from dataengine.dedup.sketches import Sketches, taken
@@ -133,13 +133,13 @@ class Settings:
         folder: Path,
     ) -> np.ndarray:
         """The rows to drop, each with the one that stays, as records of NEAR_TWIN by row."""
-        copies, firsts = first_equal(sketches.keys, ranked)
+        copies, firsts = equal_rows(sketches.keys, ranked, folder)
         unlike = sketches.shingles > 0
         unlike[copies] = False
         own = ~pinned[copies]
         copies, firsts = copies[own], firsts[own]
         best = ranked[unlike[ranked]]
-        best = best[sharing(sketches.bytes, best, self.bands, threads)]
+        best = sharing(sketches.bytes, best, self.bands, threads, folder)
         rows = np.sort(best)  # from here on a row is told by its place among these
         worth_a_look = np.searchsorted(rows, best).astype(np.int32)
         few = taken(sketches.bytes, rows, folder)

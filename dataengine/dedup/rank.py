@@ -1,10 +1,15 @@
 """Which of several duplicates stays: the order of rows from best to worst."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from dataengine.spill import MOST, range_of, spilling
+
+WINDOW = 1 << 22
+"""Rows whose keys are compared at once."""
 MARKS = 8
 """Marks for each number that stands twice, so that few others fall on one."""
 CHUNK = 1 << 18
@@ -46,6 +51,41 @@ def first_equal(keys: np.ndarray, ranked: np.ndarray) -> tuple[np.ndarray, np.nd
     best = frame.select("row", first=pl.col("row").first().over(names))
     unlike = best.filter(pl.col("row") != pl.col("first")).sort("row")
     return unlike["row"].to_numpy(), unlike["first"].to_numpy()
+
+
+def equal_rows(
+    keys: np.ndarray, ranked: np.ndarray, folder: Path | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """`first_equal` of any number of rows; of many, a range of the keys at a time."""
+    starts = range(0, len(ranked), WINDOW)
+    some = (ranked[start : start + WINDOW] for start in starts)
+    gone, firsts = [ranked[:0]], [ranked[:0]]
+    for held, rows in by_key(((keys[rows], rows) for rows in some), len(ranked), folder):
+        places, best = first_equal(held, np.arange(len(rows), dtype=np.int32))
+        gone.append(rows[places])
+        firsts.append(rows[best])
+    found = np.concatenate(gone)
+    order = np.argsort(found)
+    return found[order], np.concatenate(firsts)[order]
+
+
+def by_key(
+    chunks: Iterable[tuple[np.ndarray, np.ndarray]], rows: int, folder: Path | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Keys (uint64, spread evenly) and their rows (int32), equal keys together and rows in their
+    order: of more than WINDOW rows by ranges of the keys, which lie in temporary files."""
+    count = min(MOST, 1 + (rows - 1) // WINDOW)
+    if count <= 1:
+        yield from chunks
+        return
+    keyed = np.dtype([("key", np.uint64), ("row", np.int32)])
+    with spilling(keyed, count, folder) as spill:
+        for keys, numbers in chunks:
+            held = np.empty(len(keys), keyed)
+            held["key"], held["row"] = keys, numbers
+            spill.add(held, range_of(keys, count))
+        for held in spill:
+            yield np.ascontiguousarray(held["key"]), held["row"]
 
 
 def repeated(keys: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import random
 import polars as pl
 import pytest
 
-from dataengine.dedup import near
+from dataengine.dedup import near, rank, sets, sketches
 from dataengine.errors import UserError
 
 
@@ -40,13 +40,13 @@ def test_planted_copies_are_found_with_their_true_jaccard(write, prose, twins):
         true = twins.jaccard(texts[int(row["id"])], texts[int(row["duplicate_of"])])
         assert row["exact"] == true >= 0.8
         assert abs(row["estimated"] - true) < 0.25
-    sets = [twins.shingles(text) for text in texts]
+    held = [twins.shingles(text) for text in texts]
     stay = [i for i in range(len(texts)) if str(i) not in gone]
     missed = [
         (a, b)
         for place, a in enumerate(stay)
         for b in stay[place + 1 :]
-        if len(sets[a] & sets[b]) >= 0.85 * len(sets[a] | sets[b])
+        if len(held[a] & held[b]) >= 0.85 * len(held[a] | held[b])
     ]
     assert len(gone) > 200
     assert len(missed) <= 0.01 * len(gone)
@@ -60,6 +60,21 @@ def test_the_result_does_not_depend_on_threads_or_on_how_rows_are_cut(write, pro
     for threads, size in ((2, 7), (5, 50)):
         again = near.duplicates(write(rows, size=size), threads=threads, **settings)
         assert again.equals(alone)
+
+
+@pytest.mark.parametrize("settings", [{}, {"keep": "longest"}, {"protect": ["b"]}])
+def test_the_result_does_not_depend_on_how_many_rows_are_held_at_once(
+    write, prose, monkeypatch, settings
+):
+    texts = planted(prose, originals=40)
+    parts = write([("ab"[n % 3 == 0], text) for n, text in enumerate(texts + texts[::5])], size=50)
+    whole = near.duplicates(parts, threads=2, **settings)
+    assert whole.height > 60
+    monkeypatch.setattr(rank, "WINDOW", 17)
+    monkeypatch.setattr(sketches, "IN_MEMORY", 100)
+    monkeypatch.setattr(sketches, "COPIED", 7)
+    monkeypatch.setattr(sets, "IN_MEMORY", 10)
+    assert near.duplicates(parts, threads=2, **settings).equals(whole)
 
 
 def test_what_stays_is_the_first_the_longest_or_the_protected(write, prose):
