@@ -93,11 +93,11 @@ class Names(NamedTuple):
     fields: NDArray[np.uint64]
     """Of TEXTS, then of VALUES."""
     flags: NDArray[np.uint64]
-    """Keys of a turn that mean something even where they say nothing."""
+    """Keys that mean something even where they say nothing."""
     beside: NDArray[np.uint64]
     """Of FOR_ALL, then of the id."""
     decisive: NDArray[np.uint64]
-    """Keys that change a row where they are there."""
+    """Keys that change a row where they say something."""
     speakers: NDArray[np.uint64]
     roles: NDArray[np.uint8]
     may_follow: NDArray[np.bool_]
@@ -108,7 +108,7 @@ def names(shape: Shape) -> Names:
     turns, role, content = PLAIN[shape]
     (turns, role), fields = key_hashes((turns, role)), key_hashes((content, *TEXTS[1:], *VALUES))
     decisive = key_hashes([key for key in (*BESIDE, *MEDIA) if key not in FOR_ALL])
-    more = key_hashes(FLAGS), key_hashes((*FOR_ALL, "id"))
+    more = key_hashes((*FLAGS, "functions")), key_hashes((*FOR_ALL, "id"))
     return Names(
         turns, role, fields, *more, decisive, key_hashes(PLAIN_SPEAKERS), CODES, MAY_FOLLOW
     )
@@ -256,7 +256,8 @@ def take_value(data, i, end, names, found, key, row):
         if told != NULL:
             copy_value(data, value, i, found.beside, column, row)
         return i, NULL
-    return (UNUSUAL if told != NULL and place_of(key, names.decisive) >= 0 else i), told
+    says_so = told == SAYS or (told == EMPTY and place_of(key, names.flags) >= 0)
+    return (UNUSUAL if says_so and place_of(key, names.decisive) >= 0 else i), told
 
 
 @part

@@ -1,28 +1,33 @@
 """Plain chats from Arrow columns (Parquet, Arrow, the Hub): turned and checked a column at a time.
 
-The twin of `jsonlines` for tables: the rows whose turns hold a role and a content alone, in an
-order that a row may have. Every other row is left to `Ingest`.
+The twin of `jsonlines` for tables: the rows whose turns hold a role, a content and what else a turn
+carries, in an order that a row may have. Every other row is left to `Ingest`.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dataengine.row import ROLES
-from dataengine.rows.shapes import BESIDE, Shape
+from dataengine.rows.calls import without_padding
+from dataengine.rows.shapes import SYSTEM, Shape
 from dataengine.rows.turns import MEDIA
 from dataengine.sources.chat_scanner import (
     ASSISTANT,
     CODES,
+    FOR_ALL,
     MAY_FOLLOW,
     PLAIN,
     PLAIN_SPEAKERS,
     START,
+    TEXTS,
 )
-from dataengine.sources.jsonlines import Parsed
+from dataengine.sources.jsonlines import Parsed, read_json, turn_lists
 
 Mask = NDArray[np.bool_]
 SHOWS = r"[!-~]|\pL"
@@ -42,26 +47,81 @@ def parse(table: pa.Table, shape: Shape) -> Parsed:
     said = turns.flatten()
     lengths = pc.fill_null(pc.list_value_length(turns), 0).to_numpy().astype(np.int64)
     bounds = np.concatenate([[0], np.cumsum(lengths)])
-    texts = said.field(content).cast(pa.large_string())
-    codes, sound = _codes(said, role, texts)
-    others = [said.field(f.name) for f in said.type if f.name not in (role, content)]
-    sound &= ~_any([_bools(field.is_valid()) for field in others], len(said))
+    codes, sound, fields, calls = _turns(said, role, content)
     plain = (lengths > 0) & _in_order(codes, sound, bounds) & ~_decided_elsewhere(table)
-    messages = _lists(bounds, pa.array(ROLES, pa.large_string()).take(pa.array(codes)), texts)
+    row = np.repeat(np.arange(len(lengths)), lengths)
+    beside = _columns(table, FOR_ALL)
+    if calls is not None:
+        made = _json(calls, "tool_calls", plain[row])
+        fields["tool_calls"], wrong = read_json("tool_calls", made)
+        plain[row[wrong]] = False
+    for name, held in beside.items():
+        beside[name], wrong = read_json(name, _json(held, name, plain))
+        plain[wrong] = False
     kept = pa.array(plain)
     lost = {
-        name: int((_says(table.column(name).combine_chunks()) & plain).sum())
-        for name in table.schema.names
-        if name not in (column, "id")
+        name: int((_says(held) & plain).sum())
+        for name, held in _columns(table, table.schema.names).items()
+        if name not in (column, "id", *FOR_ALL)
     }
-    told = {name: count for name, count in lost.items() if count}
-    return Parsed(plain, messages.filter(kept), own.filter(kept), told, {})
+    more = {name: held.filter(kept) for name, held in beside.items()}
+    return Parsed(
+        plain,
+        turn_lists(bounds, fields).filter(kept),
+        own.filter(kept),
+        {name: count for name, count in lost.items() if count},
+        {name: held for name, held in more.items() if held.null_count < len(held)},
+    )
 
 
-def _lists(bounds: NDArray[np.int64], roles: pa.Array, texts: pa.Array) -> pa.Array:
-    fields = [field.cast(pa.large_string()) for field in (roles, texts)]
-    struct = pa.StructArray.from_arrays(fields, ["role", "content"])
-    return pa.LargeListArray.from_arrays(pa.array(bounds), struct)
+def _columns(table: pa.Table, names: Iterable[str]) -> dict[str, pa.Array]:
+    """Those of the named columns that there are."""
+    held = [name for name in names if name in table.schema.names]
+    return {name: table.column(name).combine_chunks() for name in held}
+
+
+def _turns(
+    said: pa.StructArray, role: str, content: str
+) -> tuple[NDArray[np.uint8], Mask, dict[str, pa.Array], pa.Array | None]:
+    """The role of each turn, which turns are sound as far as is seen here, what they hold, and
+    their calls, which are to be read."""
+    fields = {field.name: said.field(field.name) for field in said.type}
+    texts = {"content": pc.fill_null(fields.pop(content).cast(pa.large_string()), "")}
+    for name in TEXTS[1:]:
+        if name in fields and _is_text(fields[name].type):
+            held = fields.pop(name).cast(pa.large_string())
+            texts[name] = pc.if_else(pc.equal(held, ""), pa.scalar(None, held.type), held)
+    weight, calls = None, None
+    if "weight" in fields and _is_number(fields["weight"].type):
+        weight = pc.add(fields.pop("weight").cast(pa.float64(), safe=False), 0.0)  # not -0.0
+    if "tool_calls" in fields:
+        calls = fields.pop("tool_calls")
+    called = np.zeros(len(said), np.bool_) if calls is None else _says(calls)
+    codes, sound = _codes(fields.pop(role), texts, called)
+    sound &= ~_any([_bools(field.is_valid()) for field in fields.values()], len(said))
+    if weight is not None:
+        may = pc.and_(pc.greater_equal(weight, 0.0), pc.less(weight, float("inf")))
+        sound &= _bools(pc.fill_null(may, True))
+        texts["weight"] = weight
+    roles = pa.array(ROLES, pa.large_string()).take(pa.array(codes))
+    return codes, sound, {"role": roles, **texts}, calls
+
+
+def _json(column: pa.Array, name: str, wanted: Mask) -> pa.Array:
+    """Those values of a column that are wanted and say something as JSON, the others as nulls."""
+    there = np.flatnonzero(_says(column) & wanted)
+    held = column.take(pa.array(there)).to_pylist()
+    place = np.full(len(column), -1)
+    place[there] = np.arange(len(there))
+    told = pa.array([_dumped(without_padding(value, name)) for value in held], pa.large_binary())
+    return told.take(pa.array(place, mask=place < 0))
+
+
+def _dumped(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # JSON cannot hold it; a number is refused as well
+        return b"1"
 
 
 def _has_turns(kind: pa.DataType, role: str, content: str) -> bool:
@@ -78,19 +138,25 @@ def _is_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
-def _codes(said: pa.StructArray, role: str, texts: pa.Array) -> tuple[NDArray[np.uint8], Mask]:
-    """The role of each turn, and which turns have a known one and a text that may stand."""
-    found = pc.fill_null(
-        pc.index_in(said.field(role), pa.array(PLAIN_SPEAKERS, said.field(role).type)), -1
-    )
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)
+
+
+def _codes(
+    roles: pa.Array, texts: dict[str, pa.Array], called: Mask
+) -> tuple[NDArray[np.uint8], Mask]:
+    """The role of each turn, and which turns have a known one, texts that may stand, and show
+    something or are `called` for."""
+    found = pc.fill_null(pc.index_in(roles, pa.array(PLAIN_SPEAKERS, roles.type)), -1)
     places = found.to_numpy()
-    try:
-        texts.validate(full=True)
-    except pa.ArrowInvalid:  # some are no UTF-8
-        return np.zeros(len(places), np.uint8), np.zeros(len(places), np.bool_)
-    shows = pc.fill_null(pc.match_substring_regex(texts, SHOWS), False)
-    holds_nul = pc.fill_null(pc.match_substring(texts, "\0"), False)
-    sound = (places >= 0) & _bools(shows) & ~_bools(holds_nul)
+    sound = places >= 0
+    for text in texts.values():
+        try:
+            text.validate(full=True)
+        except pa.ArrowInvalid:  # some are no UTF-8
+            return np.zeros(len(places), np.uint8), np.zeros(len(places), np.bool_)
+        sound &= ~_bools(pc.fill_null(pc.match_substring(text, "\0"), False))
+    sound &= called | _bools(pc.match_substring_regex(texts["content"], SHOWS))
     return CODES[np.maximum(places, 0)], sound
 
 
@@ -107,9 +173,9 @@ def _in_order(codes: NDArray[np.uint8], sound: Mask, bounds: NDArray[np.int64]) 
 
 def _decided_elsewhere(table: pa.Table) -> Mask:
     """Rows with a value that changes what the row is."""
-    held = [name for name in (*BESIDE, *MEDIA) if name in table.schema.names]
-    found = [_bools(table.column(name).is_valid().combine_chunks()) for name in held]
-    return _any(found, table.num_rows)
+    found = [_says(held) for held in _columns(table, (*SYSTEM, *MEDIA)).values()]
+    older = [_bools(held.is_valid()) for held in _columns(table, ["functions"]).values()]
+    return _any([*found, *older], table.num_rows)
 
 
 def _own(table: pa.Table) -> pa.Array | None:

@@ -247,7 +247,7 @@ class RecordReader(Reader):
     """A stage that reads the records of one source and makes rows of them."""
 
     name: ClassVar[str] = "read"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     source: RecordSource
     kind: Kind
     limit: int | None = Field(None, gt=0)

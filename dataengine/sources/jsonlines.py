@@ -105,14 +105,14 @@ def parse(lines: Lines, names: Names, longest: int) -> Parsed:
     refused = np.zeros(rows, np.bool_)
     fields = _texts(found, turns)
     for place, name in enumerate(VALUES, CALLS):
-        fields[name], wrong = _read(name, found.turns.column(place, turns))
+        fields[name], wrong = read_json(name, found.turns.column(place, turns))
         refused[np.searchsorted(bounds, wrong, "right") - 1] = True
     beside = {}
     for place, name in enumerate(FOR_ALL):
-        beside[name], wrong = _read(name, found.beside.column(place, rows))
+        beside[name], wrong = read_json(name, found.beside.column(place, rows))
         refused[wrong] = True
     found.plain[np.flatnonzero(found.plain)[refused]] = False
-    held = {"messages": _lists(bounds, fields)} | {
+    held = {"messages": turn_lists(bounds, fields)} | {
         name: values for name, values in beside.items() if values.null_count < rows
     }
     held["own"] = found.beside.column(ID, rows, found.own_there[:rows])
@@ -130,15 +130,15 @@ def _texts(found: Found, turns: int) -> dict[str, pa.Array]:
     return texts | {"role": roles, "content": said}
 
 
-def _lists(bounds: NDArray[np.int64], fields: dict[str, pa.Array]) -> pa.Array:
+def turn_lists(bounds: NDArray[np.int64], fields: dict[str, pa.Array]) -> pa.Array:
     """Lists of turns, with the fields that any turn has."""
-    turns = len(fields["role"])
-    used = [n for n in STORED if n in ("role", "content") or fields[n].null_count < turns]
+    nulls = {name: held.null_count == len(held) for name, held in fields.items()}
+    used = [n for n in STORED if n in ("role", "content") or not nulls.get(n, True)]
     struct = pa.StructArray.from_arrays([fields[name] for name in used], used)
     return pa.LargeListArray.from_arrays(pa.array(bounds), struct)
 
 
-def _read(name: str, column: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
+def read_json(name: str, column: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
     """The values whose JSON a column holds as a row stores them, and the places of those that
     `Ingest` must see."""
     kind = pa.float64() if name == "weight" else pa.large_string()

@@ -109,6 +109,49 @@ record = st.fixed_dictionaries(
 )
 
 
+visible = st.sampled_from(["q", "é x", '"\\/\n', "🦀", "中文", "x" * 70])
+good_call = st.fixed_dictionaries(
+    {
+        "function": st.fixed_dictionaries(
+            {"name": st.just("f")},
+            optional={"arguments": st.dictionaries(st.just("é"), st.none() | st.just(1) | visible)},
+        )
+    },
+    optional={"id": visible, "type": st.just("function")},
+)
+good_turn = st.fixed_dictionaries(
+    {"content": visible},
+    optional={
+        "reasoning_content": st.none() | texts.map(lambda text: text.replace("\0", "")),
+        "tool_calls": st.lists(good_call, max_size=2),
+        "tool_call_id": visible,
+        "name": visible | st.just(""),
+        "weight": st.sampled_from([0, 1, 0.5, None]),
+    },
+)
+good_answer = st.fixed_dictionaries({"tool_calls": st.lists(good_call, min_size=1)}) | good_turn
+good_record = st.fixed_dictionaries(
+    {
+        "messages": st.tuples(good_turn, good_answer, good_turn, good_answer).map(
+            lambda turns: [
+                {"role": role, **turn}
+                for role, turn in zip(
+                    ("user", "assistant", "tool", "assistant"), turns, strict=True
+                )
+            ]
+        )
+    },
+    optional={
+        "id": visible | st.integers(0, 9),
+        "meta": st.just({"a": [1]}),
+        "tools": st.sampled_from([[{"name": "f"}], '[{"name": "f"}]', "[]", "", [], None]),
+        "chat_template_kwargs": st.sampled_from([{"a": True}, {}, None]),
+        "system": st.sampled_from([None, ""]),
+        "images": st.just([]),
+    },
+)
+
+
 @pytest.fixture(autouse=True)
 def small_files_go_by_the_parser_too(monkeypatch):
     monkeypatch.setattr(plain, "SMALL_FILE", 0)
@@ -176,7 +219,11 @@ def same(one, other):
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(records=st.lists(record, max_size=6), seed=st.integers(0, 2**32), edits=st.integers(0, 3))
+@given(
+    records=st.lists(good_record | record, max_size=6),
+    seed=st.integers(0, 2**32),
+    edits=st.integers(0, 3),
+)
 @example(records=[{"messages": [], "a": {"b": [1, {"c": 2}]}}], seed=1, edits=0)
 def test_lines_of_any_kind_and_with_any_byte_changed(records, seed, edits):
     draw = random.Random(seed)
@@ -240,6 +287,9 @@ HAND_MADE = [
     b'{"tools": {}, "chat_template_kwargs": {}, ' + FIRST[1:],
     b'{"tools": [], "chat_template_kwargs": [], ' + FIRST[1:],
     b'{"tools": "no JSON", ' + FIRST[1:],
+    b'{"system": "", "functions": null, "images": [], ' + FIRST[1:],
+    b'{"functions": {}, ' + FIRST[1:],
+    b'{"system": "s", ' + FIRST[1:],
     b'{"messages": null}',
     b'{"messages": "[]"}',
 ]
@@ -309,48 +359,187 @@ def test_ids_and_small_columns_are_those_of_any_other_way(tmp_path):
     assert Table("sft", (), ()).rows == 0
 
 
-plain_turn = st.fixed_dictionaries(
-    {
-        "role": st.sampled_from(["user", "assistant", "tool", "x"]) | st.none(),
-        "content": texts | st.none(),
-    }
+CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": {"é": [1, None]}}}
+CARRIED = [
+    {"role": "user", "content": "q", "name": "n", "weight": 0},
+    {"role": "assistant", "content": None, "reasoning_content": 'h"m\n', "tool_calls": [CALL]},
+    {"role": "tool", "content": "1", "tool_call_id": "1"},
+    {"role": "assistant", "content": "a", "weight": 0.5, "reasoning_content": None},
+]
+
+
+def test_lines_with_all_that_a_row_carries_are_taken_by_the_parser():
+    line = {"tools": [{"name": "f"}], "messages": CARRIED, "chat_template_kwargs": {"a": 1}}
+    data = orjson.dumps(line) + b"\n" + FIRST + b"\n"
+    parsed = parse(cut(data, 10), names("messages"), 1_000)
+    assert parsed.plain.tolist() == [True, True]
+    found = [{k: v for k, v in t.items() if v is not None} for t in parsed.messages[0].as_py()]
+    first, second, third, _ = CARRIED
+    assert found == [
+        first,
+        second | {"content": "", "tool_calls": orjson.dumps([CALL]).decode()},
+        third,
+        {"role": "assistant", "content": "a", "weight": 0.5},
+    ]
+    assert parsed.beside["tools"].to_pylist() == ['[{"name":"f"}]', None]
+    assert parsed.beside["chat_template_kwargs"].to_pylist() == ['{"a":1}', None]
+
+
+def test_a_line_whose_call_names_no_function_is_left_out_and_the_others_are_not():
+    wrong, sound = (
+        orjson.dumps({"meta": 1, "messages": [CARRIED[0], CARRIED[1] | {"tool_calls": [call]}]})
+        for call in ({"id": "1"}, CALL)
+    )
+    data = b"\n".join([wrong, sound, wrong, sound, FIRST, b""])
+    parsed = parse(cut(data, 10), names("messages"), 1_000)
+    assert parsed.plain.tolist() == [False, True, False, True, True]
+    assert len(parsed.messages) == 3
+    assert parsed.lost == {"meta": 2}
+
+
+function = pa.struct(
+    {"name": pa.string(), "arguments": pa.struct({"a": pa.int64(), "b": pa.list_(pa.string())})}
 )
-TABLE = pa.schema(
-    {
-        "messages": pa.list_(
-            pa.struct({"role": pa.string(), "content": pa.string(), "name": pa.string()})
-        ),
-        "id": pa.string(),
-        "meta": pa.struct({"a": pa.string(), "b": pa.list_(pa.int64())}),
-        "tags": pa.list_(pa.string()),
-        "score": pa.float64(),
-        "tools": pa.string(),
+CALLS_AND_TOOLS = [
+    (pa.string(), pa.string()),
+    (
+        pa.list_(pa.struct({"id": pa.string(), "index": pa.int64(), "function": function})),
+        pa.list_(pa.struct({"name": pa.string(), "parameters": pa.struct({"x": pa.string()})})),
+    ),
+]
+"""Types of calls and of tools: JSON text, or nested columns, in which Arrow fills up with nulls."""
+
+
+def table_schema(calls, tools):
+    turn = {
+        "role": pa.string(),
+        "content": pa.string(),
+        "reasoning_content": pa.string(),
+        "tool_calls": calls,
+        "tool_call_id": pa.large_string(),
+        "name": pa.string(),
+        "weight": pa.float64(),
+        "note": pa.string(),
     }
+    return pa.schema(
+        {
+            "messages": pa.list_(pa.struct(turn)),
+            "id": pa.string(),
+            "meta": pa.struct({"a": pa.string(), "b": pa.list_(pa.int64())}),
+            "tags": pa.list_(pa.string()),
+            "score": pa.float64(),
+            "tools": tools,
+            "chat_template_kwargs": pa.struct({"thinking": pa.bool_()}),
+            "system": pa.string(),
+            "functions": pa.string(),
+            "images": pa.list_(pa.string()),
+        }
+    )
+
+
+table_call = st.fixed_dictionaries(
+    {
+        "function": st.fixed_dictionaries(
+            {"name": st.sampled_from(["f", "f", "f", "", None])},
+            optional={"arguments": st.sampled_from([None, {"a": 1}, {"b": []}, {"b": ["x"]}])},
+        )
+    },
+    optional={"id": st.sampled_from(["1", "", None]), "index": st.sampled_from([None, 0])},
 )
+table_turn = st.fixed_dictionaries(
+    {"content": visible | texts | st.none()},
+    optional={
+        "reasoning_content": texts | st.none(),
+        "tool_calls": st.lists(table_call, max_size=2) | st.none(),
+        "tool_call_id": visible,
+        "name": st.sampled_from(["n", "", None]),
+        "weight": st.sampled_from([0.0, 0.5, 1.0, None, -1.0, float("inf"), float("nan")]),
+    },
+)
+good_table_call = st.fixed_dictionaries(
+    {"function": st.sampled_from([{"name": "f", "arguments": {"b": ["x"]}}, {"name": "f"}])},
+    optional={"id": visible, "index": st.just(0)},
+)
+good_table_turn = st.fixed_dictionaries(
+    {"content": visible},
+    optional={
+        "reasoning_content": visible | st.sampled_from(["", " ", None]),
+        "tool_calls": st.lists(good_table_call, max_size=2),
+        "tool_call_id": visible,
+        "name": st.sampled_from(["n", "", None]),
+        "weight": st.sampled_from([0.0, 0.5, None]),
+    },
+)
+
+
+def spoken_in_order(turns):
+    return [
+        {"role": ("user", "assistant", "tool", "assistant", "x")[i], **turn}
+        for i, turn in enumerate(turns)
+    ]
+
+
 table_row = st.fixed_dictionaries(
-    {"messages": alternating | st.lists(plain_turn, max_size=4) | st.none()},
+    {
+        "messages": st.lists(good_table_turn, min_size=2, max_size=4).map(spoken_in_order)
+        | st.lists(table_turn, min_size=1, max_size=5).map(spoken_in_order)
+        | st.none()
+    },
     optional={
         "id": st.none() | st.sampled_from(["a", "", "7"]),
         "meta": st.none()
         | st.fixed_dictionaries({"a": st.none() | st.just(""), "b": st.none() | st.just([])}),
         "tags": st.none() | st.lists(st.just("t"), max_size=2),
         "score": st.none() | st.just(0.0),
-        "tools": st.none() | st.just(""),
+        "tools": st.sampled_from([None, [], [{"name": "f"}], [{"name": "f", "parameters": {}}]]),
+        "chat_template_kwargs": st.sampled_from([None, {"thinking": True}, {"thinking": None}]),
     },
+)
+odd = st.sampled_from([{}, {}, {}, {"note": "x"}, {"note": ""}]) | st.sampled_from(
+    [{"system": "s"}, {"system": ""}, {"functions": "[]"}, {"functions": ""}, {"images": ["x"]}]
 )
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(rows=st.lists(table_row, max_size=6), named=st.booleans())
-def test_rows_of_a_table_of_any_kind(rows, named):
-    rows = [orjson.loads(FIRST), *rows]
-    if named and len(rows) > 1 and rows[-1]["messages"]:
-        rows[-1]["messages"][0]["name"] = "n"
+@given(rows=st.lists(st.tuples(table_row, odd), max_size=6), types=st.sampled_from(CALLS_AND_TOOLS))
+def test_rows_of_a_table_of_any_kind(rows, types):
+    made = [orjson.loads(FIRST)]
+    for row, more in rows:
+        if "note" in more and row["messages"]:
+            row["messages"][-1] |= more
+        else:
+            row |= more
+        made.append(in_json(row) if types == CALLS_AND_TOOLS[0] else row)
     with tempfile.TemporaryDirectory() as folder:
-        pq.write_table(pa.Table.from_pylist(rows, TABLE), Path(folder) / "a.parquet")
+        pq.write_table(pa.Table.from_pylist(made, table_schema(*types)), Path(folder) / "a.parquet")
         same(*both(Path(folder), "a.parquet"))
+
+
+def in_json(row):
+    """A row whose tools and calls are JSON text."""
+    found = dict(row)
+    if found.get("tools") is not None:
+        found["tools"] = json.dumps(found["tools"])
+    turns = [dict(turn) for turn in found["messages"] or []]
+    for turn in turns:
+        if turn.get("tool_calls") is not None:
+            turn["tool_calls"] = json.dumps(turn["tool_calls"])
+    return found | {"messages": turns}
+
+
+@pytest.mark.parametrize("types", CALLS_AND_TOOLS)
+def test_rows_with_all_that_a_row_carries_are_taken_by_columns(types):
+    called = {"id": "1", "function": {"name": "f", "arguments": {"a": 1}}}
+    turns = [CARRIED[0], CARRIED[1] | {"tool_calls": [called]}, *CARRIED[2:]]
+    row = {"messages": turns, "tools": [{"name": "f"}], "chat_template_kwargs": {"thinking": True}}
+    rows = [in_json(row) if types == CALLS_AND_TOOLS[0] else row, orjson.loads(FIRST)]
+    parsed = columns.parse(pa.Table.from_pylist(rows, table_schema(*types)), "messages")
+    assert parsed.plain.tolist() == [True, True]
+    assert orjson.loads(parsed.messages[0].as_py()[1]["tool_calls"]) == [called]
+    assert orjson.loads(parsed.beside["tools"][0].as_py()) == [{"name": "f"}]
+    assert parsed.beside["tools"][1].as_py() is None
 
 
 def test_plain_rows_of_a_table_are_taken_by_columns(tmp_path):
