@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -66,7 +67,7 @@ class HubReader(RecordReader):
         from dataengine.sources import plain  # numba: not needed to plan
 
         may_be = not self.limit and plain.may_be(self.source, self.kind)
-        tables = self._tables() if may_be else iter(())
+        tables = self._tables() if may_be and self._may_have_turns() else iter(())
         first = next(tables, None)
         shape = None if first is None else plain.shape_of(self.source, plain.record_at(first, 0))
         if first is None or shape is None:
@@ -75,41 +76,56 @@ class HubReader(RecordReader):
         found = plain.table_blocks(chain([first], tables), shape)
         yield from plain.outcomes(ingest, shape, found, None, context)
 
+    def _may_have_turns(self) -> bool:
+        """Whether the columns, as far as they are known before the rows, are those of chats."""
+        from dataengine.sources.chat_scanner import PLAIN
+
+        with _told(self.source):
+            named = self._stream().column_names
+        return named is None or not {key for key, *_ in PLAIN.values()}.isdisjoint(named)
+
     def _tables(self) -> Iterator[pa.Table]:
-        try:
+        with _told(self.source):
             yield from self._stream().with_format("arrow").iter(batch_size=PART_ROWS)
-        except UserError:
-            raise
-        except Exception as error:
-            raise UserError(_trouble(self.source, error)) from None
 
     def records(self) -> Iterator[Record]:
-        try:
+        with _told(self.source):
             for number, value in enumerate(self._stream(), 1):
                 if self.first and number > self.first:
                     return
                 record = {k: without_padding(v, k) for k, v in value.items()}
                 yield Record(number, record, _size(value))
-        except UserError:
-            raise
-        except Exception as error:
-            raise UserError(_trouble(self.source, error)) from None
 
     def _stream(self) -> Any:
         """The dataset, as `datasets` streams it."""
-        from datasets import load_dataset
-
-        source, revision = self.source, commit(self.source)
+        source = self.source
         if Path(source.hub).exists():  # which `datasets` would read in the Hub's stead
             raise UserError(
                 f"source {source.name}: hub: a folder {source.hub} here has that name too; "
                 "build from another folder, or read it with path:"
             )
-        stream = load_dataset(
-            source.hub, source.config, split=source.split, revision=revision, streaming=True
-        )
-        # no row holds images or audio, so that nothing is needed to decode them
-        return stream.decode(False) if stream.features else stream
+        return _opened(source.hub, source.config, source.split, commit(source))
+
+
+@lru_cache
+def _opened(hub: str, config: str | None, split: str, revision: str) -> Any:
+    """A dataset, opened once a process; each time that it is gone through, it streams anew."""
+    from datasets import load_dataset
+
+    stream = load_dataset(hub, config, split=split, revision=revision, streaming=True)
+    # no row holds images or audio, so that nothing is needed to decode them
+    return stream.decode(False) if stream.features else stream
+
+
+@contextmanager
+def _told(source: HubSource) -> Iterator[None]:
+    """What goes wrong with the Hub, in one line for a person."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(_trouble(source, error)) from None
 
 
 def commit(source: HubSource) -> str:
@@ -120,10 +136,8 @@ def commit(source: HubSource) -> str:
     """
     if _pinned(source):
         return str(source.revision)
-    try:
+    with _told(source):
         return _resolved(source.hub, source.revision)
-    except Exception as error:
-        raise UserError(_trouble(source, error)) from None
 
 
 @lru_cache

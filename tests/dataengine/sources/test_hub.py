@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pytest
 import yaml
 
+from dataengine.parts import compact
 from dataengine.sources.hub import HubReader, HubSource
 from dataengine.stages.stage import Context
 
@@ -130,23 +132,67 @@ def test_the_published_recipe_plans_without_a_network(command: Command) -> None:
     assert any("939,344 rows" in stage["does"] for stage in json.loads(done.stdout)["stages"])
 
 
-def test_plain_chats_are_streamed_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
-    data = pa.Table.from_pylist([{"messages": turns}] * 5)
+class Stream:
+    """A dataset that counts how often it is gone through."""
+
+    def __init__(self, row: dict[str, Any]) -> None:
+        self.table, self.gone_through = pa.Table.from_pylist([row] * 5), 0
+        self.column_names = self.table.schema.names
+
+    def __iter__(self) -> Iterator[Any]:
+        self.gone_through += 1
+        return iter(self.table.to_pylist())
+
+    def with_format(self, how: str) -> "Stream":
+        assert how == "arrow"
+        return self
+
+    def iter(self, batch_size: int) -> Iterator[pa.Table]:
+        self.gone_through += 1
+        return iter([self.table.slice(0, 3), self.table.slice(3)])
+
+
+TURNS = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+
+
+@pytest.mark.parametrize("keep", [[], ["x"]])
+@pytest.mark.parametrize(
+    ("row", "parts"),
+    [
+        ({"messages": TURNS, "x": "y"}, [[1, 2, 3], [4, 5]]),
+        ({"prompt": "q", "completion": "a", "x": "y"}, [[1, 2, 3, 4, 5]]),
+    ],
+)
+def test_a_dataset_is_gone_through_once(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    row: dict[str, Any],
+    parts: list[list[int]],
+    keep: list[str],
+) -> None:
+    stream = Stream(row)
+    monkeypatch.setattr(HubReader, "_stream", lambda _: stream)
+    source = HubSource(name="a", hub="org/a", revision="0" * 40, keep=keep)
+    context = Context("sft", 0, 1, tmp_path, tmp_path)
+    kept = [o.kept for o in HubReader(source=source, kind="sft").read(context) if o.taken]
+    tables = [compact(rows) if isinstance(rows, pl.DataFrame) else rows for rows in kept]
+    found = [table.column("provenance.row").to_pylist() for table in tables]
+    assert found == (parts if not keep else [[1, 2, 3, 4, 5]])
+    assert stream.gone_through == 1
+
+
+def test_a_dataset_is_opened_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import datasets
+
     opened = []
 
-    class Stream:
-        def with_format(self, how: str) -> "Stream":
-            assert how == "arrow"
-            return self
+    def load_dataset(*given: Any, **more: Any) -> Any:
+        opened.append(given)
+        return Stream({"messages": TURNS})
 
-        def iter(self, batch_size: int) -> Iterator[pa.Table]:
-            opened.append(batch_size)
-            return iter([data.slice(0, 3), data.slice(3)])
-
-    monkeypatch.setattr(HubReader, "_stream", lambda reader: Stream())
-    source = HubSource(name="a", hub="org/a", revision="0" * 40)
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr(Stream, "features", None, raising=False)
+    source = HubSource(name="a", hub="org/chats", revision="0" * 40)
     context = Context("sft", 0, 1, tmp_path, tmp_path)
-    found = [o.kept for o in HubReader(source=source, kind="sft").read(context) if o.kept]
-    assert [table.column("provenance.row").to_pylist() for table in found] == [[1, 2, 3], [4, 5]]
-    assert len(opened) == 1
+    assert sum(o.taken or 0 for o in HubReader(source=source, kind="sft").read(context)) == 5
+    assert opened == [("org/chats", None)]
