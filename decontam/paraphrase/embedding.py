@@ -39,9 +39,8 @@ LONGEST, LETTERS = 256, 4096
 AT_ONCE, PIECES = 4096, 1024
 # Below this cosine nothing is looked at: the least that a rephrased problem keeps.
 RETRIEVED = 0.70
-# With a judge the packaged model's candidates begin here, by cosine and so much of the rare words
-# that both have: code and definitions come no nearer.
-DOUBTED, RARE_WORDS = 0.684, 0.2
+# With a judge the packaged model's candidates begin here: code and definitions come no nearer.
+DOUBTED = 0.66
 # What shares less than this with every item comes near to none, and no vector is made of it.
 FEWEST_SHARED = 0.17
 # The texts of one look-up, and how many references one text can be near to.
@@ -59,8 +58,8 @@ Cut = Callable[[Sequence[str]], list[list[int]]]
 class Model(NamedTuple):
     """A model of sentence embeddings. `floor`: the cosine below which nothing is looked at;
     `across`: the same for texts in another script than the item's. `doubted`: from where on a judge
-    is asked, on the scale on which `floor` is `RETRIEVED`. `cut`: for a model of one language, by
-    which what shares no rare words with an item is left out, and what shares them is nearer."""
+    is asked, on the scale on which `floor` is `RETRIEVED`. `cut`: for a model of one language,
+    whose vectors are made only of what shares rare words with an item."""
 
     name: str
     embed: Embed
@@ -187,27 +186,20 @@ class Items:
     def near(
         self, texts: Sequence[str], least: float = RETRIEVED
     ) -> Iterator[tuple[int, list[Near]]]:
-        """(place in `texts`, what it is near to, the nearest first), if anything: by a cosine of
-        `RETRIEVED`, or by one of `least` together with the rare words that are shared."""
-        pieces, shared = self._shared(texts)
-        looked_at = np.flatnonzero(shared >= (FEWEST_SHARED if self.words else 0.0))
-        vectors = self.model.embed([texts[place] for place in looked_at.tolist()])
+        """(place in `texts`, what it is near to by `least`, the nearest first), if anything."""
+        looked_at = self._looked_at(texts)
+        read = [texts[place] for place in looked_at]
+        vectors = self.model.embed(read)
         for start in range(0, len(vectors), TOGETHER):
-            places = looked_at[start : start + TOGETHER]
             cosines = self._scaled(
                 vectors[start : start + TOGETHER] @ self.vectors.T,
-                np.fromiter((unspaced(texts[place]) for place in places.tolist()), bool),
+                np.fromiter(map(unspaced, read[start : start + TOGETHER]), bool),
             )
-            nearer = cosines.max(1, initial=0) + RARE_WORDS * shared[places] >= least
-            for at in np.flatnonzero(nearer).tolist():
-                place = int(places[at])
+            for at in np.flatnonzero(cosines.max(1, initial=0) >= least).tolist():
                 row = np.round(cosines[at], 3)  # what batching changes is smaller
-                reached = row >= min(least, RETRIEVED)
-                if self.words and least < RETRIEVED:
-                    words = np.round(self.words.cosines(pieces[place]), 3)
-                    reached = (row >= RETRIEVED) | (row + RARE_WORDS * words >= least)
-                if reached.any():
-                    yield place, self._nearest(row, np.flatnonzero(reached))
+                near = np.flatnonzero(row >= least)
+                if len(near):
+                    yield looked_at[start + at], self._nearest(row, near)
 
     def _nearest(self, row: NDArray[np.float32], near: NDArray[np.int64]) -> list[Near]:
         """The nearest of so many references, each once."""
@@ -220,14 +212,12 @@ class Items:
             for i, alike in zip(nearest.tolist(), same, strict=True)
         ]
 
-    def _shared(self, texts: Sequence[str]) -> tuple[list[list[int]], NDArray[np.float64]]:
-        """The word pieces of texts, and what each shares with the item with which it shares most;
-        of a model that cuts none, nothing."""
+    def _looked_at(self, texts: Sequence[str]) -> list[int]:
+        """Places of the texts that share enough rare words with an item, where the model tells."""
         if self.words is None or self.model.cut is None:
-            return [], np.zeros(len(texts))
-        pieces = self.model.cut(texts)
-        most = (self.words.cosines(cut).max(initial=0.0) for cut in pieces)
-        return pieces, np.fromiter(most, np.float64, len(texts))
+            return list(range(len(texts)))
+        shared = (self.words.cosines(pieces) for pieces in self.model.cut(texts))
+        return [i for i, one in enumerate(shared) if one.max(initial=0) >= FEWEST_SHARED]
 
     def _scaled(
         self, cosines: NDArray[np.float32], unspaced: NDArray[np.bool_]

@@ -12,7 +12,7 @@ COMMENT = re.compile(
     re.DOTALL,
 )
 EXAMPLE = re.compile(r">>>|(?:for )?examples?\b|e\.g|tests?\b|notes?\b", re.IGNORECASE)
-WORDS = re.compile(r"[a-z]{2,} [a-z]")
+WORDS = re.compile(r"[A-Za-z]{2,} [a-z]")
 
 
 def prose(text: str) -> tuple[int, int, str] | None:

@@ -152,6 +152,7 @@ def embed(texts: list[str]) -> np.ndarray:
 def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """found(*texts): what `check` says of rows of these user turns, by row and rule."""
     monkeypatch.setattr("decontam.paraphrase.embedding.embedder", lambda: embed)
+    monkeypatch.setattr("decontam.paraphrase.embedding.cutter", lambda: None)
     items = [
         {"id": "bakery", "prompt": BAKERY, "answer": "245"},
         {"id": "rain", "prompt": RAIN, "answer": "126"},
@@ -246,7 +247,7 @@ def second(tmp_path: Path):
         file = tmp_path / "rows.jsonl"
         file.write_text("".join(json.dumps({"prompt": text}) + "\n" for text in texts))
         asks = prompts or [
-            f"Who sewed quilt {'abcdefg'[n]} before all others?" for n in range(items)
+            f"Whose quilt {'abcdefg'[n]} was sewn before all others?" for n in range(items)
         ]
         listed = [{"id": str(n), "prompt": text} for n, text in enumerate(asks)]
         protected = [as_suite(("mine", "development", listed, None), {})]
@@ -315,6 +316,37 @@ def test_a_suite_more_costs_its_own_vectors_only(tmp_path: Path) -> None:
         texts = [items.text(reference) for reference in items.references.tolist()]
         assert np.allclose(items.vectors, embed(texts), atol=1e-3)
     assert asked == [BAKERY, RAIN]
+
+
+def test_a_question_of_code_and_one_of_a_frame_are_found_by_their_own_words(tmp_path: Path) -> None:
+    frame = [f"Write a function to do {n} of {n + 1} things." for n in range(8)]
+    code = 'def stitched(rows):\n    """Rows that a quilt has.\n    >>> stitched([3])\n    """'
+    held = [{"id": str(n), "prompt": text} for n, text in enumerate([*frame, code])]
+    asked: list[str] = []
+    model = Model("variants", lambda t: (asked.extend(t), embed(t))[1])
+    suites = [as_suite(("mine", "development", held, None), {})]
+    items = Items(load_or_build(suites, tmp_path), model, tmp_path)
+    assert {"0 of 1 things.", "Rows that a quilt has.", code} <= set(asked)
+    assert len(items.vectors) == len(items.references) == 2 * len(held)
+    [(place, near)] = items.near(["// Rows of a quilt"])
+    assert place == 0
+    assert [items.text(one.reference) for one in near] == [code]
+
+
+def test_no_vector_is_made_of_what_shares_no_rare_word_with_an_item(tmp_path: Path) -> None:
+    held = [{"id": "1", "prompt": BAKERY}, {"id": "2", "prompt": RAIN}]
+    asked: list[str] = []
+
+    def cut(texts: list[str]) -> list[list[int]]:
+        return [[int.from_bytes(word.encode()[:3]) for word in t.lower().split()] for t in texts]
+
+    model = Model("cuts", lambda t: (asked.extend(t), embed(t))[1], cut=cut)
+    suites = [as_suite(("mine", "development", held, None), {})]
+    items = Items(load_or_build(suites, tmp_path), model, tmp_path)
+    asked.clear()
+    texts = ["Zebras graze at dawn.", REPHRASED, "A quilt keeps warm."]
+    assert [place for place, _ in items.near(texts)] == [1]
+    assert asked == [REPHRASED]
 
 
 def test_batches_hold_texts_of_one_length_and_every_text_once() -> None:
@@ -403,6 +435,7 @@ def test_the_model_itself(found, monkeypatch, tmp_path: Path) -> None:
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert np.allclose(model([REPHRASED])[0], vectors[2], atol=1e-5)
     monkeypatch.setattr("decontam.paraphrase.embedding.embedder", lambda: model)
+    monkeypatch.setattr("decontam.paraphrase.embedding.cutter", lambda: None)
     told = found(REPHRASED, "Over 11 days, what depth of fog lay on Bergen, at 3 yards each?")
     dropped = told.evidence.filter(pl.col("decision") == "drop")
     assert dropped.select("row_id", "eval_id", "rule").rows() == [("r0", "bakery", "paraphrase")]

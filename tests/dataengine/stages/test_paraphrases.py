@@ -38,6 +38,7 @@ def embed(texts: list[str]) -> np.ndarray:
 def mixture(mix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """mixture(paraphrases, **keys): four rows of one user turn each, against two items."""
     monkeypatch.setattr("decontam.paraphrase.embedding.embedder", lambda: embed)
+    monkeypatch.setattr("decontam.paraphrase.embedding.cutter", lambda: None)
     monkeypatch.setattr("decontam.paraphrase.embedding.model_folder", lambda: tmp_path)
     (tmp_path / "evals").mkdir()
     (tmp_path / "evals" / "mine.jsonl").write_text("".join(json.dumps(i) + "\n" for i in ITEMS))
