@@ -1,12 +1,12 @@
-"""What reading JSON Lines costs, by what a row holds.
+"""What reading JSON Lines and Parquet costs, by what a row holds.
 
     python -m benchmarks.reading --data DIR               # DIR/train holds training sets
     python -m benchmarks.reading --data DIR --rows 50000
 
 Chats are recombined from the sets' exchanges: plain ones, the same with as much reasoning again
-before each answer, the same with tools, calls and results. Each file is read into parts, by the
-parser and then record by record, after one row that loads what either needs. Printed are
-microseconds of CPU a row, of one process, and how many times the parser's the other is.
+before each answer, the same with tools, calls and results. Each file is read into parts, in blocks
+and then record by record, after one row that loads what either needs. Printed are
+microseconds of CPU a row, of one process, and how many times the first the other is.
 """
 
 import argparse
@@ -18,6 +18,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from benchmarks import corpus
 from benchmarks.fetch import DATA
@@ -84,7 +87,7 @@ def read(file: Path) -> float:
 
 def main() -> None:
     """Read each file in both ways, and print a table."""
-    parser = argparse.ArgumentParser(description="What reading JSON Lines costs.")
+    parser = argparse.ArgumentParser(description="What reading costs.")
     parser.add_argument("--data", type=Path, default=DATA, help="holds train/")
     parser.add_argument("--rows", type=int, default=20_000)
     options = parser.parse_args()
@@ -96,16 +99,26 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, rows in kinds.items():
-            file = Path(folder, f"{name}.jsonl")
-            file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-            costs = []
-            for small in (0, 1 << 60):
-                plain.SMALL_FILE = small
-                read(file)
-                costs.append(1e6 * read(file) / options.rows)
-            fast, slow = costs
-            size = file.stat().st_size / options.rows / 1e3
-            print(f"{name:<12}{size:>6.1f} KB{fast:>7.0f} µs{slow:>7.0f} µs{slow / fast:>7.1f} x")
+            for file in written(list(rows), Path(folder, name)):
+                costs = []
+                for small in (0, 1 << 60):
+                    plain.SMALL_FILE = small
+                    read(file)
+                    costs.append(1e6 * read(file) / options.rows)
+                fast, slow = costs
+                size = file.stat().st_size / options.rows / 1e3
+                print(
+                    f"{file.name:<20}{size:>6.1f} KB{fast:>7.0f} µs{slow:>7.0f} µs"
+                    f"{slow / fast:>7.1f} x"
+                )
+
+
+def written(rows: list[dict[str, Any]], file: Path) -> Iterator[Path]:
+    """The rows as JSON Lines and as Parquet."""
+    lines, table = file.with_suffix(".jsonl"), file.with_suffix(".parquet")
+    lines.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    pq.write_table(pa.Table.from_pylist(rows), table)
+    yield from (lines, table)
 
 
 if __name__ == "__main__":
