@@ -14,8 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dataengine.exchange import copied
+from dataengine.partitioning import partitions, range_of, spilling
 from dataengine.row import draw
-from dataengine.spill import partitions, range_of, spilling
 from dataengine.view import Table, View
 
 ROW = np.dtype([("part", np.int32), ("place", np.uint32), ("copy", np.int32), ("bytes", np.uint32)])

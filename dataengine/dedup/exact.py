@@ -11,8 +11,8 @@ from dataengine.dedup.fingerprint import fingerprints
 from dataengine.dedup.rank import first_equal
 from dataengine.dedup.texts import ViewBlock
 from dataengine.dedup.twins import TWIN
+from dataengine.partitioning import partitions, spilling
 from dataengine.parts import arrow
-from dataengine.spill import partitions, spilling
 from dataengine.view import View
 
 HELD = np.dtype([("keys", np.uint64, 2), ("at", np.int64), ("pinned", np.bool_)])

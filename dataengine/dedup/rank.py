@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from dataengine.spill import MOST, range_of, spilling
+from dataengine.partitioning import MOST, range_of, spilling
 
 WINDOW = 1 << 22
 """Rows whose keys are compared at once."""

@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dataengine.partitioning import partitions, spilling
 from dataengine.parts import ByPart, hexed
-from dataengine.spill import partitions, spilling
 from dataengine.view import Table
 
 TWIN = np.dtype([("at", np.int64), ("of", np.int64)])

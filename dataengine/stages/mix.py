@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from dataengine import tokens
 from dataengine.decisions import Decided
+from dataengine.partitioning import spilling
 from dataengine.parts import ByPart
 from dataengine.radix_select import Drawn, least
 from dataengine.row import conversation, draw
 from dataengine.sources.source import Amount
-from dataengine.spill import spilling
 from dataengine.stages.stage import Context, Stage, Survey, evidence
 from dataengine.text import whole_texts
 from dataengine.view import Table, View

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataengine import row, shuffle, spill
+from dataengine import partitioning, row, shuffle
 from dataengine.row import schema
 from dataengine.shuffle import Shuffled
 from dataengine.view import Table
@@ -87,7 +87,7 @@ def test_it_is_the_order_of_one_sort_by_bucket_and_by_parts(
         if ties:
             patch.setattr(shuffle, "draw", few)
         right = sorted_at_once(table, bucket_bytes)
-        patch.setattr(spill, "PARTITION_ROWS", max(1, len(right) // ranges))
+        patch.setattr(partitioning, "PARTITION_ROWS", max(1, len(right) // ranges))
         order = Shuffled.of(table, 3, bucket_bytes, folder)
         edges = sorted({0, PARTS, *data.draw(st.lists(st.integers(1, PARTS - 1), max_size=4))})
         by_parts = list(order.of_parts(edges, folder))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dataengine import spill
+from dataengine import partitioning
 from dataengine.dedup import exact
 from dataengine.row import schema
 from dataengine.view import Table
@@ -112,7 +112,7 @@ def test_no_rows_have_no_duplicates(write):
     bucket=st.integers(1, 4),
 )
 def test_every_row_goes_for_a_row_that_stays(texts, size, bucket, write, monkeypatch):
-    monkeypatch.setattr(spill, "PARTITION_ROWS", bucket)
+    monkeypatch.setattr(partitioning, "PARTITION_ROWS", bucket)
     parts = write([("a", text) for text in texts], size=size)
     first: dict[str, str] = {}
     expected = {}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataengine import spill
+from dataengine import partitioning
 from dataengine.dedup.twins import TWIN, Twins
 from dataengine.parts import cut
 from tests.dataengine.conftest import small_table
@@ -38,7 +38,7 @@ def test_each_part_has_its_own_in_their_order(
     found = np.array([(at, of, at / 8) for at, of in zip(going, ofs, strict=True)], LIKE)
     names = pl.Series([f"known {number}" for number in range(known)], dtype=pl.String)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spill, "PARTITION_ROWS", partition)
+        patch.setattr(partitioning, "PARTITION_ROWS", partition)
         half = len(found) // 2
         twins = Twins([found[:half], found[half:]], LIKE, table, folder, names)
     assert twins.rows == len(going)
