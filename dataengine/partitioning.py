@@ -61,7 +61,7 @@ class Spill:
         file.flush()
         if not file.tell():
             return np.empty(0, self.dtype)
-        return np.memmap(file, self.dtype, "r").view(np.ndarray)
+        return np.memmap(file, self.dtype, "c").view(np.ndarray)  # kernels are compiled for "c"
 
 
 @contextmanager

@@ -102,17 +102,23 @@ class Table:
         """Where each part's rows begin among all, and the end of the last."""
         return bounds(self.parts)
 
+    @cached_property
+    def _every(self) -> NDArray[np.uint32]:
+        """The places of all rows of the largest part, with which any part's begin."""
+        return np.arange(max(part.rows for part in self.parts), dtype=np.uint32)
+
     def view(self, number: int, everybody: bool = False) -> View:
         """A part's rows that are alive, or all of them."""
         part = self.parts[number]
-        alive = self.alive[number]
-        places = np.arange(part.rows) if everybody else np.flatnonzero(alive)
+        places = self._every[: part.rows]
+        if not everybody:
+            places = places[self.alive[number]]
         added = self.added[number]
         if added is not None and len(places) < part.rows:
             added = added[places]
         first = int(self.bounds[number])
         source = self.sources[number]
-        return View(part, source, self.kind, places.astype(np.uint32), added, first, number)
+        return View(part, source, self.kind, places, added, first, number)
 
     def alive_of(self, looks: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
         """Of looks with a line for each row of a part, the lines of the rows that are alive."""

@@ -5,15 +5,12 @@ one another, and each later row looks at those alone. Rows of one template crowd
 though they are no duplicates; there a second look goes by the bytes that few of them share.
 """
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
-from dataengine.dedup import rank
 from dataengine.dedup.minhash import Bands, agreeing
 from dataengine.kernels.jit import inlined, kernel, part
 
@@ -45,34 +42,6 @@ class Candidates:
     def empty(cls, rows: int) -> "Candidates":
         shape = rows, PARTNERS
         return cls(np.full(shape, EMPTY, np.int32), np.zeros(shape, np.int16))
-
-
-def sharing(
-    sketches: np.ndarray, rows: np.ndarray, bands: Bands, threads: int, folder: Path | None
-) -> np.ndarray:
-    """Those of some rows (int32), in their order, that share a band with another of them: no other
-    is like any."""
-    found = np.zeros(len(sketches), np.bool_)
-    counts = np.zeros((threads, 1), np.int64)
-    with ThreadPoolExecutor(threads) as pool:
-
-        def keyed(start: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-            for first in range(0, len(rows), rank.WINDOW):
-                some = rows[first : first + rank.WINDOW]
-                keys = np.empty(len(some), np.uint64)
-                shares = np.linspace(0, len(some), threads + 1).astype(np.int64)
-
-                def fill(thread: int, some=some, keys=keys, shares=shares) -> None:  # type: ignore[no-untyped-def]
-                    share = shares[thread], shares[thread + 1]
-                    band_keys(sketches, some, share, start, bands.rows, keys, counts[thread])
-
-                list(pool.map(fill, range(threads)))
-                yield keys, some
-
-        for start in range(0, bands.count * bands.rows, bands.rows):
-            for keys, some in rank.by_key(keyed(start), len(rows), folder):
-                found[some[rank.repeated(keys)]] = True
-    return rows[found[rows]]
 
 
 def candidates(
@@ -125,13 +94,10 @@ def components(found: Candidates, ranked: np.ndarray) -> tuple[np.ndarray, np.nd
 def groups(parents: np.ndarray, ranked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Components of two rows or more: members (row numbers, a component's together, in the order
     of `ranked`) and bounds: component c is members[bounds[c] : bounds[c + 1]]."""
-    flatten(parents)
-    roots = parents[ranked]
-    joined = roots != ranked
-    heads = np.zeros(len(parents), np.bool_)
-    heads[roots[joined]] = True
-    shared = joined | heads[ranked]
-    members, roots = ranked[shared], roots[shared]
+    shared = np.zeros(len(parents), np.bool_)
+    flatten(parents, shared)
+    members = ranked[shared[ranked]]
+    roots = parents[members]
     together = np.argsort(roots, kind="stable")
     members, roots = members[together], roots[together]
     if not len(members):
@@ -168,10 +134,13 @@ def unite(parents, first, second):
 
 
 @kernel
-def flatten(parents):
-    """Point every row straight at its root."""
+def flatten(parents, shared):
+    """Point every row straight at its root, and mark those of components of two rows or more."""
     for row in range(len(parents)):
-        parents[row] = find(parents, row)
+        root = find(parents, row)
+        parents[row] = root
+        if root != row:
+            shared[row] = shared[root] = True
 
 
 @part

@@ -6,7 +6,7 @@ row, the second reads again only the row groups that hold a row with a candidate
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,13 +16,13 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from dataengine.dedup.lsh import candidates, components, sharing
+from dataengine.dedup.clusters import clusters
 from dataengine.dedup.minhash import Bands, permutations
 from dataengine.dedup.published import as_parts, known_labels, own_labels
 from dataengine.dedup.rank import best_first, equal_rows
 from dataengine.dedup.sets import Sets
 from dataengine.dedup.shingles import Kind, Shingling
-from dataengine.dedup.sketches import Sketches, taken
+from dataengine.dedup.sketches import Sketches
 from dataengine.dedup.texts import Block, Side, blocks
 from dataengine.dedup.twins import TWIN
 from dataengine.dedup.verify import Verdicts, verify
@@ -31,6 +31,8 @@ Keep = Literal["first", "longest"]
 
 LOWEST = 0.7
 """Under this two texts share too little for one of them to go for the other."""
+COPIES = 1 << 18
+"""Rows equal to another whose verdicts are looked up at once."""
 NEAR_TWIN = np.dtype([*TWIN.descr, ("estimated", np.float64), ("exact", np.float64)])
 SCHEMA = {
     "id": pl.String,
@@ -80,12 +82,15 @@ def duplicates(
             sketches = Sketches.joined([*pool.map(settings.sketch, groups)], folder)
         labels = pl.concat([*map(known_labels, known), *map(own_labels, parts)])
         pinned = labels["source"].is_in(list(protect)).fill_null(True).to_numpy()
-        ranked = settings.ranked(sketches, labels["source"], pinned, order)
-        twins = settings.twins(groups, sketches, ranked, pinned, threads, Path(scratch))
+        found = settings.twins(
+            groups, sketches, pinned, threads, Path(scratch), labels["source"], order
+        )
+        twins = np.concatenate([*found])
+        twins = twins[np.argsort(twins["at"])]
     ids = labels["id"]
-    found = {"id": ids.gather(twins["at"]), "duplicate_of": ids.gather(twins["of"])}
+    named = {"id": ids.gather(twins["at"]), "duplicate_of": ids.gather(twins["of"])}
     figures = {name: twins[name] for name in ("estimated", "exact")}
-    return pl.DataFrame(found | figures, schema=SCHEMA)
+    return pl.DataFrame(named | figures, schema=SCHEMA)
 
 
 @dataclass(frozen=True)
@@ -116,59 +121,59 @@ class Settings:
         hashes = permutations(self.bands, self.seed)
         return Sketches.of(block, self.side, self.shingling, hashes)
 
-    def ranked(
-        self, sketches: Sketches, sources: pl.Series, pinned: np.ndarray, order: Sequence[str] = ()
-    ) -> np.ndarray:
-        """Row numbers, best first."""
-        lengths = sketches.tokens if self.keep == "longest" else None
-        return best_first(sources, order, pinned, lengths)
-
     def twins(
         self,
         groups: Sequence[Block],
         sketches: Sketches,
-        ranked: np.ndarray,
         pinned: np.ndarray,
         threads: int,
         folder: Path,
-    ) -> np.ndarray:
-        """The rows to drop, each with the one that stays, as records of NEAR_TWIN by row."""
+        sources: pl.Series | None = None,
+        order: Sequence[str] = (),
+    ) -> Iterator[np.ndarray]:
+        """The rows to drop, each with the one that stays, as records of NEAR_TWIN in no order."""
+        lengths = sketches.tokens if self.keep == "longest" else None
+        ranked = best_first(pinned, sources, order, lengths)
         copies, firsts = equal_rows(sketches.keys, ranked, folder)
         unlike = sketches.shingles > 0
         unlike[copies] = False
+        ranked = ranked[unlike[ranked]]
         own = ~pinned[copies]
         copies, firsts = copies[own], firsts[own]
-        best = ranked[unlike[ranked]]
-        best = sharing(sketches.bytes, best, self.bands, threads, folder)
-        rows = np.sort(best)  # from here on a row is told by its place among these
-        worth_a_look = np.searchsorted(rows, best).astype(np.int32)
-        few = taken(sketches.bytes, rows, folder)
-        found = candidates(few, worth_a_look, self.bands, self.threshold, threads)
-        members, bounds = components(found, worth_a_look)
+        found = clusters(sketches.bytes, ranked, self.bands, self.threshold, threads, folder)
+        del ranked, unlike
+        rows = found.rows
         sets = Sets.read(
-            members, rows, sketches.shingles[rows], groups,
-            self.side, self.shingling, threads, folder,
-        )  # fmt: skip
+            rows, sketches.shingles[rows], groups, self.side, self.shingling, threads, folder
+        )
         verdicts = verify(
-            members, bounds, found.partners, few, sets,
-            pinned[rows], self.bands.gate(self.threshold), self.threshold, threads,
+            np.arange(len(rows), dtype=np.int32), found.bounds, found.partners, found.sketches,
+            sets, pinned[rows], self.bands.gate(self.threshold), self.threshold, threads,
         )  # fmt: skip
-        return _twins(verdicts, rows, copies, firsts, self.bands)
+        gone = _gone(verdicts, rows, self.bands)
+        yield gone
+        yield from _copies(gone, copies, firsts)
 
 
-def _twins(
-    verdicts: Verdicts, rows: np.ndarray, copies: np.ndarray, firsts: np.ndarray, bands: Bands
-) -> np.ndarray:
-    """Verdicts on `rows`, and the rows equal to another: those share the other's verdict."""
-    of, exact, estimated = verdicts.of, verdicts.exact, bands.estimate(verdicts.agreed)
-    gone = np.flatnonzero(of >= 0)
-    found: np.ndarray[Any, Any] = np.empty(len(gone) + len(copies), NEAR_TWIN)
-    found["at"] = np.concatenate([rows[gone], copies])
-    found["of"] = np.concatenate([rows[of[gone]], firsts])
-    found["estimated"] = np.concatenate([estimated[gone], np.ones(len(copies))])
-    found["exact"] = np.concatenate([exact[gone], np.ones(len(copies))])
-    place = np.searchsorted(rows[gone], firsts)
-    led = np.flatnonzero(np.append(rows[gone], -1)[place] == firsts)
-    for name in ("of", "estimated", "exact"):
-        found[name][len(gone) + led] = found[name][place[led]]
-    return found[np.argsort(found["at"])]
+def _gone(verdicts: Verdicts, rows: np.ndarray, bands: Bands) -> np.ndarray:
+    """The verdicts on `rows`, by row."""
+    gone = np.flatnonzero(verdicts.of >= 0)
+    gone = gone[np.argsort(rows[gone])]
+    found: np.ndarray[Any, Any] = np.empty(len(gone), NEAR_TWIN)
+    found["at"], found["of"] = rows[gone], rows[verdicts.of[gone]]
+    found["estimated"] = bands.estimate(verdicts.agreed[gone])
+    found["exact"] = verdicts.exact[gone]
+    return found
+
+
+def _copies(gone: np.ndarray, copies: np.ndarray, firsts: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows equal to another: those share its verdict."""
+    for start in range(0, len(copies), COPIES):
+        here = slice(start, start + COPIES)
+        found: np.ndarray[Any, Any] = np.ones(len(copies[here]), NEAR_TWIN)
+        found["at"], found["of"] = copies[here], firsts[here]
+        place = np.searchsorted(gone["at"], firsts[here])
+        led = np.flatnonzero(np.append(gone["at"], -1)[place] == firsts[here])
+        for name in ("of", "estimated", "exact"):
+            found[name][led] = gone[name][place[led]]
+        yield found

@@ -16,15 +16,15 @@ CHUNK = 1 << 18
 
 
 def best_first(
-    sources: pl.Series,
-    order: Sequence[str],
     pinned: np.ndarray,
+    sources: pl.Series | None = None,
+    order: Sequence[str] = (),
     lengths: np.ndarray | None = None,
 ) -> np.ndarray:
     """Row numbers (int32), best first: pinned rows, then the longest (where `lengths` are given),
     then rows of the sources in `order` (others after them), then rows as they stand."""
     keys: list[np.ndarray] = []
-    if order:
+    if order and sources is not None:
         places = {name: place for place, name in enumerate(order)}
         told = sources.replace_strict(places, default=len(places), return_dtype=pl.Int32)
         keys.append(told.to_numpy())

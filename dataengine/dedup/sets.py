@@ -30,7 +30,6 @@ class Sets:
     @classmethod
     def read(
         cls,
-        members: np.ndarray,
         rows: np.ndarray,
         shingles: np.ndarray,
         blocks: Sequence[Block],
@@ -39,14 +38,12 @@ class Sets:
         threads: int,
         folder: Path | None,
     ) -> "Sets":
-        """The sets of some of these rows, told by their places in `rows` (numbers among all rows,
-        ascending); `shingles` says of each of these how many it has, with repeats."""
-        wanted = np.zeros(len(rows), np.bool_)
-        wanted[members] = True
-        room = np.where(wanted, shingles, 0).astype(np.int64)
-        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(room)])
+        """The sets of these rows (numbers among all rows), in their order; `shingles` says of each
+        how many it has, with repeats."""
+        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(shingles, dtype=np.int64)])
         sets = cls(_room(int(ends[-1]), folder), ends[:-1], np.zeros(len(rows), np.int64))
-        numbers, places = rows[wanted], np.flatnonzero(wanted)
+        places = np.argsort(rows)
+        numbers = rows[places]
         needed = [block for block in blocks if len(_within(numbers, block.first, block.rows))]
 
         def add(block: Block) -> None:

@@ -17,8 +17,6 @@ from dataengine.kernels.jit import kernel
 
 IN_MEMORY = 64 << 20
 """Bytes that are held in memory; of more the pages that others need are read again."""
-COPIED = 1 << 16
-"""Rows that are copied at once."""
 
 
 @dataclass(frozen=True)
@@ -81,25 +79,13 @@ class Sketches:
         return cls(*(table[field.name].to_numpy() for field in fields(cls)))
 
 
-def taken(array: np.ndarray, rows: np.ndarray, folder: Path | None) -> np.ndarray:
-    """Some rows of an array; many lie in a temporary file in `folder`."""
-    found = _room(array, len(rows), folder)
-    for start in range(0, len(rows), COPIED):
-        found[start : start + COPIED] = array[rows[start : start + COPIED]]
-    return found.view(np.ndarray)
-
-
 def _joined(arrays: Sequence[np.ndarray], folder: Path | None) -> np.ndarray:
-    whole = _room(arrays[0], sum(map(len, arrays)), folder)
-    return np.concatenate(arrays, out=whole).view(np.ndarray)
-
-
-def _room(like: np.ndarray, rows: int, folder: Path | None) -> np.ndarray:
-    shape = rows, *like.shape[1:]
-    if rows * like[:1].nbytes <= IN_MEMORY:
-        return np.empty(shape, like.dtype)
+    rows, first = sum(map(len, arrays)), arrays[0]
+    if rows * first[:1].nbytes <= IN_MEMORY:
+        return np.concatenate(arrays)
     with tempfile.TemporaryFile(dir=folder) as file:
-        return np.memmap(file, like.dtype, "w+", shape=shape)
+        whole = np.memmap(file, first.dtype, "w+", shape=(rows, *first.shape[1:]))
+    return np.concatenate(arrays, out=whole).view(np.ndarray)
 
 
 @kernel

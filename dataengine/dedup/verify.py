@@ -6,10 +6,10 @@ chain a ~ b ~ c never drops c for an a that it is unlike.
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
+from dataengine.dedup.clusters import windows
 from dataengine.dedup.minhash import agreeing
 from dataengine.dedup.sets import Sets
 from dataengine.dedup.shingles import jaccard
@@ -24,8 +24,8 @@ WINDOW = 8 << 20
 
 @dataclass(frozen=True)
 class Verdicts:
-    """For each row: the row that it goes for (int64, -1 where it stays), the bytes on which their
-    sketches agree (int64) and their exact Jaccard index."""
+    """For each row: the row that it goes for (int32, -1 where it stays), the bytes on which their
+    sketches agree (int16) and their exact Jaccard index."""
 
     of: np.ndarray
     agreed: np.ndarray
@@ -45,7 +45,7 @@ def verify(
 ) -> Verdicts:
     """Decide on every member of every group (see `lsh.groups`); pinned rows always stay."""
     rows = len(pinned)
-    verdicts = Verdicts(np.full(rows, -1, np.int64), np.zeros(rows, np.int64), np.zeros(rows))
+    verdicts = Verdicts(np.full(rows, -1, np.int32), np.zeros(rows, np.int16), np.zeros(rows))
 
     def settle_some(window: tuple[int, int]) -> None:
         settle_all(
@@ -56,16 +56,9 @@ def verify(
         sets.let_go()
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(settle_some, _windows(sets.sizes[members], bounds)))
+        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(sets.sizes[members])])
+        list(pool.map(settle_some, windows(before[bounds], WINDOW)))
     return verdicts
-
-
-def _windows(sizes: np.ndarray, bounds: np.ndarray) -> list[tuple[int, int]]:
-    """Runs of groups (first, end) with about `WINDOW` hashes each."""
-    before = np.concatenate([[0], np.cumsum(sizes)])[bounds]
-    cuts = np.flatnonzero(np.diff(before // WINDOW)) + 1
-    edges = np.unique([0, *cuts.tolist(), len(bounds) - 1]).tolist()
-    return list(pairwise(edges))
 
 
 @part
@@ -97,7 +90,7 @@ def settle(members, partners, sketches, sets, pinned, gate, threshold, verdicts)
         for other in partners[row]:
             if other < 0 or pinned[row] or of[row] >= 0:
                 break
-            leader = np.int64(other) if of[other] < 0 else of[other]
+            leader = np.int64(other if of[other] < 0 else of[other])
             goes_for(row, leader, sketches, sets, threshold, verdicts)
         tries = 0 if pinned[row] else TRIES
         for leader in leaders[:found]:

@@ -101,25 +101,20 @@ class NearDedup(Stage):
             ours = [Sketches.of_table(look) for look in looks]
             none = pl.DataFrame(schema={"id": pl.String, "source": pl.String})
             known_ids = pl.concat([none, *map(known_labels, files)])["id"]
-            pinned, alive = (
-                np.concatenate([np.ones(len(known_ids), np.bool_), ours])
-                for ours in (table.of(self.protect), np.concatenate(table.alive))
-            )
-            found = np.empty(0, NEAR_TWIN)
+            stay = np.ones(len(known_ids), np.bool_)
+            found: Iterator[np.ndarray] = iter(())
             if foreign or ours:
                 sketches = Sketches.joined([*foreign, *ours], Path(scratch))
-                sketches.forget(~alive)
-                ranked = settings.ranked(
-                    sketches, pl.zeros(len(pinned), pl.UInt8, eager=True), pinned
-                )
-                groups = [*known, *table_blocks(table, len(known_ids))]
+                sketches.forget(~np.concatenate([stay, *table.alive]))
                 found = settings.twins(
-                    groups, sketches, ranked, pinned, context.workers, Path(scratch)
+                    [*known, *table_blocks(table, len(known_ids))],
+                    sketches,
+                    np.concatenate([stay, table.of(self.protect)]),
+                    context.workers,
+                    Path(scratch),
                 )
-            found = found[found["at"] >= len(known_ids)]
-            for name in ("at", "of"):
-                found[name] -= len(known_ids)
-            twins = Twins([found], NEAR_TWIN, table, context.folder, known_ids)
+            renumbered = (_of_build(twins, len(known_ids)) for twins in found)
+            twins = Twins(renumbered, NEAR_TWIN, table, context.folder, known_ids)
         figures = {"duplicates": twins.rows, "curve": settings.bands.curve()}
         return Survey(twins, figures=figures)
 
@@ -133,6 +128,15 @@ class NearDedup(Stage):
     def apply(self, view: View, found: pl.DataFrame | None) -> Decided:
         assert found is not None
         return without(view, found, "near duplicate")
+
+
+def _of_build(twins: np.ndarray, known: int) -> np.ndarray:
+    """Twins among the build's rows by their numbers there; rows of an existing dataset, which have
+    the first numbers, come under 0."""
+    twins = twins[twins["at"] >= known]
+    for name in ("at", "of"):
+        twins[name] -= known
+    return twins
 
 
 def table_blocks(table: Table, first: int) -> Iterator[Any]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataengine.dedup import lsh, rank
+from dataengine.dedup import lsh
 from dataengine.dedup.lsh import flatten
 from dataengine.dedup.minhash import Bands
 from tests.decontam.kernels import from_python
@@ -31,8 +31,11 @@ def test_components_do_not_depend_on_the_order_of_joins(pairs):
         both = {g for g in groups if a in g or b in g}
         groups = groups - both | {frozenset().union(*both)}
     smallest = {i: min(group) for group in groups for i in group}
-    flatten(forward)
-    flatten(halves)
+    by_row = [next(group for group in groups if i in group) for i in range(20)]
+    shared = np.zeros((2, 20), np.bool_)
+    flatten(forward, shared[0])
+    flatten(halves, shared[1])
+    assert shared[0].tolist() == shared[1].tolist() == [len(g) > 1 for g in by_row]
     assert forward.tolist() == halves.tolist() == [smallest[i] for i in range(20)]
     assert find(forward, 7) == smallest[7]
 
@@ -99,33 +102,3 @@ def test_the_most_alike_are_kept_whatever_the_order_of_meetings(meetings):
         meet(found.partners, found.agreed, 0, other, same)
     assert found.partners[0].tolist() == [4, 3, 8, 2]
     assert found.agreed[0].tolist() == [4, 3, 3, 2]
-
-
-@settings(max_examples=60, deadline=None)
-@given(data=st.data(), window=st.integers(1, 12), threads=st.integers(1, 3))
-def test_rows_that_share_no_band_change_nothing(data, window, threads):
-    bands = Bands(3, 2)
-    sketch = st.lists(st.integers(0, 3), min_size=6, max_size=6)
-    rows = data.draw(st.lists(sketch, max_size=10))
-    sketches = np.array(rows, np.uint8).reshape(len(rows), 6)
-    ranked = np.array(data.draw(st.permutations(range(len(rows)))), np.int32)[: window + 4]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rank, "WINDOW", window)
-        found = lsh.sharing(sketches, ranked, bands, threads, None)
-    cuts = [[tuple(sketches[row, start : start + 2]) for start in (0, 2, 4)] for row in ranked]
-    others = [[c for n, c in enumerate(cuts) if n != mine] for mine in range(len(cuts))]
-    expected = [
-        row
-        for row, cut, rest in zip(ranked.tolist(), cuts, others, strict=True)
-        if any(mine == other for held in rest for mine, other in zip(cut, held, strict=True))
-    ]
-    assert found.tolist() == expected
-    whole = lsh.candidates(sketches, ranked, bands, 0.7, 1)
-    kept = np.sort(found)
-    alone = lsh.candidates(
-        sketches[kept], np.searchsorted(kept, found).astype(np.int32), bands, 0.7, 1
-    )
-    back = np.append(kept, -1).astype(np.int32)
-    assert (back[alone.partners] == whole.partners[kept]).all()
-    assert (alone.agreed == whole.agreed[kept]).all()
-    assert (np.delete(whole.partners, kept, axis=0) == lsh.EMPTY).all()

@@ -4,7 +4,7 @@ import random
 import polars as pl
 import pytest
 
-from dataengine.dedup import near, rank, sets, sketches
+from dataengine.dedup import clusters, near, rank, sets, sketches
 from dataengine.errors import UserError
 
 
@@ -72,7 +72,9 @@ def test_the_result_does_not_depend_on_how_many_rows_are_held_at_once(
     assert whole.height > 60
     monkeypatch.setattr(rank, "WINDOW", 17)
     monkeypatch.setattr(sketches, "IN_MEMORY", 100)
-    monkeypatch.setattr(sketches, "COPIED", 7)
+    monkeypatch.setattr(clusters, "WINDOW_ROWS", 9)
+    monkeypatch.setattr(clusters, "COPIED", 7)
+    monkeypatch.setattr(near, "COPIES", 5)
     monkeypatch.setattr(sets, "IN_MEMORY", 10)
     assert near.duplicates(parts, threads=2, **settings).equals(whole)
 

@@ -11,11 +11,11 @@ from dataengine.dedup.rank import best_first, equal_rows, first_equal, repeated
 def test_pinned_then_longest_then_the_order_of_sources_then_of_rows():
     sources = pl.Series(["a", "b", "c", "a", "b"])
     nobody = np.zeros(5, np.bool_)
-    assert best_first(sources, [], nobody).tolist() == [0, 1, 2, 3, 4]
-    assert best_first(sources, ["b", "c"], nobody).tolist() == [1, 4, 2, 0, 3]
-    assert best_first(sources, ["b"], np.arange(5) == 3).tolist() == [3, 1, 4, 0, 2]
+    assert best_first(nobody, sources, []).tolist() == [0, 1, 2, 3, 4]
+    assert best_first(nobody, sources, ["b", "c"]).tolist() == [1, 4, 2, 0, 3]
+    assert best_first(np.arange(5) == 3, sources, ["b"]).tolist() == [3, 1, 4, 0, 2]
     lengths = np.array([1, 1, 9, 1, 9])
-    assert best_first(sources, ["b"], nobody, lengths).tolist() == [4, 2, 1, 0, 3]
+    assert best_first(nobody, sources, ["b"], lengths).tolist() == [4, 2, 1, 0, 3]
 
 
 @given(rows=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), max_size=20), data=st.data())
