@@ -39,8 +39,8 @@ from typing import Any
 import yaml
 
 from benchmarks.scale import below, mixture
-from benchmarks.teacher import Teacher, teaching
-from dataengine.kernels.jit import cache_folder
+from benchmarks.teacher import FaultServer, teaching
+from dataengine.kernels.cache import cache_folder
 
 ROWS, ASKED = 1_500, 40
 BUILD = """
@@ -63,7 +63,7 @@ Stamp = tuple[int, int]
 """What tells a file from another of its name: its inode and time."""
 
 
-def described(folder: Path, teacher: Teacher) -> Path:
+def described(folder: Path, teacher: FaultServer) -> Path:
     """A mixture with both dedups, decontamination, and a source that is generated."""
     file = mixture(folder, ROWS)
     told = yaml.safe_load(file.read_text())
@@ -130,7 +130,7 @@ def moment(work: Path) -> str:
 class Trial:
     """One build that somebody is killed in, and all that is seen of its files."""
 
-    def __init__(self, file: Path, out: Path, options: list[str], teacher: Teacher) -> None:
+    def __init__(self, file: Path, out: Path, options: list[str], teacher: FaultServer) -> None:
         self.out, self.work, self.teacher = out, out / ".work", teacher
         self.command = [sys.executable, "-c", BUILD, str(file), "--out", str(out), *options]
         self.seen: dict[Path, Stamp] = {}
@@ -139,7 +139,7 @@ class Trial:
 
     def run(self, victim: str | None, due: Callable[[Path], bool], cluster: Any) -> tuple[str, str]:
         """Build; returns who was killed, if anybody, and at what moment."""
-        asked, killed, at = self.teacher.asked, "nobody", "-"
+        asked, killed, at = self.teacher.asked.total(), "nobody", "-"
         driver = self._start()
         while driver.poll() is None:
             if victim and due(self.work) and self._kill(victim, driver, cluster):
@@ -148,14 +148,16 @@ class Trial:
             time.sleep(0.002 if victim else 0.05)
         if killed == "driver" and driver.wait() == -signal.SIGKILL:
             time.sleep(0.2)  # what it asked has reached the teacher
-            self.asked = answers(self.out) - self.teacher.asked + asked  # what was in flight, off
+            self.asked = (
+                answers(self.out) - self.teacher.asked.total() + asked
+            )  # what was in flight, off
             driver = self._start()
             while driver.poll() is None:
                 self._look()
                 time.sleep(0.05)
         if driver.wait():
             raise SystemExit(self._log.read_text())
-        self.asked += self.teacher.asked - asked
+        self.asked += self.teacher.asked.total() - asked
         return killed, at
 
     @property

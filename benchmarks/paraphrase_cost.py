@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.fetch import DATA
 from benchmarks.paraphrases import by_hash, read
-from dataengine.kernels.jit import cache_folder
+from dataengine.kernels.cache import cache_folder
 from decontam.check import as_suite
 from decontam.index.index import load_or_build
 from decontam.io.batches import Columns, read_batches

@@ -82,8 +82,8 @@ class Run:
             readers = [(place, step) for place, step in steps if isinstance(step.stage, Reader)]
             if not all(self._was_read(step.stage) for _, step in readers):
                 self._begin(steps[len(readers) :])
-            for place, step in readers:
-                self.finished.append(self._read(place, step))
+            for _, step in readers:
+                self.finished.append(self._read(step))
             self._readers = len(readers)
             self.table = self._table([step.stage for _, step in readers])
             later = steps[len(readers) :]
@@ -119,7 +119,7 @@ class Run:
                 sources.append(reader.source.name)
         return Table(self.plan.mixture.kind, tuple(parts), tuple(sources))
 
-    def _fingerprint(self, place: int, step: Step) -> str:
+    def _fingerprint(self, step: Step) -> str:
         inputs = [self.finished[i].account.output for i in step.inputs]
         return self.plan.fingerprint(step.stage, inputs)
 
@@ -152,8 +152,8 @@ class Run:
             if type(step.stage).share is not Stage.share:
                 self._shared[place] = _aside(partial(step.stage.share, self._lent))
 
-    def _read(self, place: int, step: Step) -> Finished:
-        fingerprint = self._fingerprint(place, step)
+    def _read(self, step: Step) -> Finished:
+        fingerprint = self._fingerprint(step)
         folder = self._folder(step.stage, fingerprint)
         known = Account.kept_in(folder)
         if known and not known.mendable:
@@ -236,7 +236,7 @@ class Run:
         """Take one stage's decisions into the table, or have the rows written."""
         assert self.table is not None
         stage = step.stage
-        fingerprint = self._fingerprint(place, step)
+        fingerprint = self._fingerprint(step)
         folder = self._folder(stage, fingerprint)
         folder.mkdir(exist_ok=True)
         if isinstance(stage, Writer):

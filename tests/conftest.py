@@ -14,7 +14,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from dataengine.kernels.jit import cache_folder
+from dataengine.kernels.cache import cache_folder
 
 # A busy machine is no fault of what is tested.
 hypothesis.settings.register_profile(

@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dataengine.kernels.cache import appearing, cache_folder
 from dataengine.kernels.characters import NEWLINE, OPERATORS, SPACE, is_digit
-from dataengine.kernels.jit import cache_folder, part
+from dataengine.kernels.jit import part
 from dataengine.kernels.simd import WIDTH, among64, beyond_ascii64, copy64, trailing_zeros
 
 ONE = np.uint64(1)
@@ -109,9 +110,8 @@ def _fold_table() -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
         encoded = folded.encode()[:8].decode(errors="ignore").encode()
         packed[code] = int.from_bytes(encoded, "little")
         length[code] = len(encoded) | fold_kind(chr(code)) << KIND
-    partial = path.with_suffix(f".{id(packed)}.npz")
-    np.savez_compressed(partial, packed=packed, length=length)
-    partial.replace(path)
+    with appearing(path) as partial:
+        np.savez_compressed(partial, packed=packed, length=length)
     return packed, length
 
 

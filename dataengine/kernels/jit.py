@@ -3,7 +3,6 @@
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from hashlib import blake2b
@@ -14,29 +13,13 @@ import numba
 from numba.core import caching, codegen, compiler, event, types
 from numba.core.runtime import rtsys
 
+from dataengine.kernels.cache import cache_folder
+
 PACKAGES = ("dataengine", "decontam")
 _kernels: list[Any] = []
 # Numba's own types leave out what is used here: its settings and its newer options.
 config: Any = numba.config
 njit: Any = numba.njit
-
-
-def cache_folder() -> Path:
-    """A writable folder for compiled kernels, tables and indices (`DECONTAM_CACHE` overrides it).
-
-    The user's cache folder where it can be written, else one under the system's temporary folder.
-    """
-    wanted = os.environ.get("DECONTAM_CACHE")
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    private = Path(tempfile.gettempdir()) / f"decontam-{os.getuid()}"
-    for folder in [Path(wanted)] if wanted else [home / "decontam", private]:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                return folder
-        except OSError:
-            continue
-    raise OSError("no writable cache folder: set DECONTAM_CACHE to one")
 
 
 if not config.CACHE_DIR:

@@ -171,6 +171,7 @@ class Decontaminate(Stage):
         return pl.concat([pl.DataFrame(schema=EVIDENCE), *found], rechunk=False)
 
     def looker(self) -> Stage:
+        _ = self.suites  # read once: the copy holds them too
         return self.model_copy(update={"paraphrases": None, "review": None})
 
     def settle(

@@ -8,9 +8,6 @@ Eight words in a row that five questions have, of whatever suite, or sixteen tha
 stem and no item's own (`stems`): of the rest, the item's *own* words, a share must agree by itself.
 """
 
-import os
-import shutil
-import socket
 from dataclasses import dataclass, field, fields
 from hashlib import blake2b
 from pathlib import Path
@@ -21,7 +18,7 @@ import orjson
 from numpy.typing import NDArray
 
 from dataengine.errors import UserError
-from dataengine.kernels.jit import cache_folder
+from dataengine.kernels.cache import appearing, cache_folder
 from dataengine.kernels.packed import pack
 from dataengine.kernels.tokens import tokenise
 from decontam.index.items import (
@@ -48,7 +45,6 @@ __all__ = [
 ]  # fmt: skip
 
 VERSION = 23
-_PARTIAL = f"tmp-{socket.gethostname()}"
 END_BITS = 1 << 21
 
 
@@ -102,20 +98,13 @@ class Index:
         return sum(getattr(self, f.name).nbytes for f in fields(self) if f.name not in NAMES)
 
     def save(self, folder: Path) -> None:
-        clear(folder.parent)
-        partial = folder.with_name(f"{_PARTIAL}-{os.getpid()}-{id(self)}-{folder.name}")
-        partial.mkdir(parents=True, exist_ok=True)
-        for f in fields(self):
-            if f.name not in NAMES:
-                np.save(partial / f"{f.name}.npy", getattr(self, f.name))
-        names = {name: getattr(self, name) for name in NAMES}
-        (partial / "names.json").write_bytes(orjson.dumps(names))
-        try:
-            partial.rename(folder)
-        except OSError:  # another process was first; its index is the same
-            for file in partial.iterdir():
-                file.unlink()
-            partial.rmdir()
+        with appearing(folder) as partial:
+            partial.mkdir()
+            for f in fields(self):
+                if f.name not in NAMES:
+                    np.save(partial / f"{f.name}.npy", getattr(self, f.name))
+            names = {name: getattr(self, name) for name in NAMES}
+            (partial / "names.json").write_bytes(orjson.dumps(names))
 
     @classmethod
     def load(cls, folder: Path) -> "Index":
@@ -130,17 +119,6 @@ class Index:
 
 NAMES = ("item_ids", "suites")
 """The fields of an index that are no arrays."""
-
-
-def clear(cache: Path) -> None:
-    """Remove indices that processes of this machine left half written when they were killed."""
-    for partial in cache.glob(f"{_PARTIAL}-*"):
-        try:
-            os.kill(int(partial.name.rsplit("-", 3)[1]), 0)
-        except ProcessLookupError:
-            shutil.rmtree(partial, ignore_errors=True)
-        except PermissionError:  # it is somebody else's, and at work
-            continue
 
 
 def load_or_build(suites: list[Suite], cache: Path | None = None) -> Index:

@@ -7,9 +7,7 @@ cosines are put on one scale, on which that is `RETRIEVED` and 1 stays 1. Texts 
 further apart than in one: what is written in another script than the item has a floor of its own.
 """
 
-import os
 import re
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -23,7 +21,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from dataengine.errors import UserError
-from dataengine.kernels.jit import cache_folder
+from dataengine.kernels.cache import appearing, cache_folder
 from dataengine.kernels.packed import text_at
 from decontam.index.index import PASSAGE, QUESTION, Index
 from decontam.paraphrase.openings import openings, without_opening
@@ -263,15 +261,7 @@ class Items:
             digest = blake2b(repr((self.model.name, of_suite)).encode(), digest_size=16).hexdigest()
             file = folder / f"{digest}.paraphrases.npy"
             if not file.exists():
-                save(file, self.model.embed(of_suite).astype(np.float16))
+                with appearing(file) as partial:
+                    np.save(partial, self.model.embed(of_suite).astype(np.float16))
             found.update(zip(of_suite, np.load(file).astype(np.float32), strict=True))
         return np.array([found[text] for text in texts])
-
-
-def save(file: Path, array: NDArray[np.float16]) -> None:
-    """Write an array so that it appears whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    writer = f"{socket.gethostname()}-{os.getpid()}-{id(array)}"
-    partial = file.with_name(f"tmp-{writer}-{file.name}")
-    np.save(partial, array)
-    partial.replace(file)
